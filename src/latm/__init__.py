@@ -1,0 +1,3 @@
+"""latm: LLMs as tool makers."""
+
+__version__ = "0.1.0"
