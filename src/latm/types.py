@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias, Union
 
-Json: TypeAlias = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
+Json: TypeAlias = Union[bool, int, float, str, "list[Json]", "dict[str, Json]", None]
 """What may cross a process border: plain JSON data, exact types (``True`` is not ``1``)."""
 
 EngineName = Literal["monty", "jail"]
@@ -252,13 +252,21 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Counts of the verifier's run in the engine that serves. ``*_passed`` counts right answers."""
+    """Counts of the verifier's run in the engine that serves.
+
+    Attributes:
+        shown_passed: right answers among the shown cases; ``held_out_passed`` likewise.
+        looks: how many candidates were judged on the same held-out cases before this one
+            was taken, itself included; the error bound is corrected for it.
+        checks: names of the checks that passed.
+    """
 
     shown: int
     shown_passed: int
     held_out: int
     held_out_passed: int
     held_out_abstained: int = 0
+    looks: int = 1
     checks: tuple[str, ...] = ()
     cases_digest: str = ""
 
