@@ -1,0 +1,408 @@
+"""Settings: the only reader of the environment.
+
+``LATM_*`` variables and a ``latm.toml`` flow in once, by `load`; a frozen `Settings`
+flows out and is handed down. Invariant: building a `Settings` reads nothing, and no error
+or ``repr`` ever shows a secret. Precedence: overrides, then variables, then the file
+(``latm.toml`` in the current directory, else in the home), then defaults.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from latm.errors import SettingsError
+from latm.types import Limits
+
+FILE_NAME = "latm.toml"
+PREFIX = "LATM_"
+
+_ORDINARY_KEYS: Mapping[str, tuple[str, ...]] = {
+    "openai": ("OPENAI_API_KEY",),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    "groq": ("GROQ_API_KEY",),
+    "mistral": ("MISTRAL_API_KEY",),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "openrouter": ("OPENROUTER_API_KEY",),
+    "together": ("TOGETHER_API_KEY",),
+    "fireworks": ("FIREWORKS_API_KEY",),
+    "cerebras": ("CEREBRAS_API_KEY",),
+    "xai": ("XAI_API_KEY",),
+}
+_ORDINARY_BASE_URLS: Mapping[str, str] = {
+    "openai": "OPENAI_BASE_URL",
+    "anthropic": "ANTHROPIC_BASE_URL",
+}
+_PER_PROVIDER = re.compile(r"LATM_([A-Z0-9_]+)_(API_KEY|BASE_URL)")
+# Kubernetes gives every pod variables like these for a service that is called "latm".
+_NOT_OURS = re.compile(r"LATM_(SERVICE_(HOST|PORT)|PORT(_|$)|TEST_)")
+
+ModelName = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*:\S+$", examples=["openai:gpt-5-mini"])
+]
+
+
+class Price(BaseModel):
+    """Price of a model, in US dollars per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Decimal = Field(ge=0, description="Input tokens, $ per million.")
+    output: Decimal = Field(ge=0, description="Output tokens, $ per million.")
+    cached_input: Decimal | None = Field(
+        default=None,
+        ge=0,
+        description="Input tokens read from the provider's cache; the price of input when absent.",
+    )
+
+
+class Settings(BaseModel):
+    """All settings of a process. Field ``x`` is variable ``LATM_X`` and key ``x`` of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    home: Path = Field(
+        default_factory=lambda: Path.home() / ".latm",
+        description="Directory of the state: database, embedded models.",
+        examples=["~/.latm"],
+    )
+    db: str | None = Field(
+        default=None,
+        repr=False,
+        min_length=1,
+        description="Database: a path, `:memory:` or a URL; `latm.db` in the home when absent.",
+        examples=["/var/lib/latm/latm.db"],
+    )
+    maker: ModelName = Field(
+        default="local:qwen2.5-coder-1.5b",
+        description="Model that makes tools, as `provider:model`.",
+    )
+    user: ModelName = Field(
+        default="local:qwen2.5-coder-0.5b",
+        description="Light model that fills in a tool's arguments, as `provider:model`.",
+    )
+    upstream: ModelName | None = Field(
+        default=None,
+        description="Strong model for requests that no tool serves; none when absent.",
+    )
+    keys: Mapping[str, SecretStr] = Field(
+        default_factory=dict[str, SecretStr],
+        description=(
+            "API key per provider. Also `LATM_<PROVIDER>_API_KEY`, and the provider's ordinary "
+            "variable such as `OPENAI_API_KEY`."
+        ),
+        examples=['{"openai": "…"}'],
+    )
+    base_urls: Mapping[str, str] = Field(
+        default_factory=dict[str, str],
+        description=(
+            "Base URL per provider; a provider of any name with a base URL speaks the OpenAI "
+            "protocol. Also `LATM_<PROVIDER>_BASE_URL`."
+        ),
+        examples=['{"openai": "http://localhost:8000/v1"}'],
+    )
+    prices: Mapping[str, Price] = Field(
+        default_factory=dict[str, Price],
+        description="Prices that override the price list, by `provider:model`.",
+        examples=['{"openai:gpt-5-mini": {"input": "0.25", "output": "2"}}'],
+    )
+    max_error: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Greatest wrong-answer rate of a live tool, a share.",
+        examples=[0.01],
+    )
+    confidence: float = Field(
+        default=0.95,
+        gt=0,
+        lt=1,
+        description="Confidence at which `max_error` must hold, a share.",
+        examples=[0.95],
+    )
+    max_tokens: int = Field(
+        default=6000,
+        ge=1,
+        description="Budget for making one tool: input and output tokens of all calls.",
+        examples=[6000],
+    )
+    max_cost_usd: Decimal | None = Field(
+        default=None,
+        ge=0,
+        description="Budget for making one tool in US dollars; no bound when absent.",
+        examples=["0.50"],
+    )
+    request_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="Time limit of one model call, in seconds.",
+        examples=[120],
+    )
+    sandbox_wall_seconds: float = Field(
+        default=2.0, gt=0, description="Wall time of one call of a tool, in seconds.", examples=[2]
+    )
+    sandbox_cpu_seconds: float = Field(
+        default=1.0, gt=0, description="CPU time of one call of a tool, in seconds.", examples=[1]
+    )
+    sandbox_memory_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=16 * 1024 * 1024,
+        description="Memory of one call of a tool, in bytes.",
+        examples=[268435456],
+    )
+    sandbox_result_bytes: int = Field(
+        default=256 * 1024,
+        ge=1,
+        description="Size of a tool's result as JSON, in bytes.",
+        examples=[262144],
+    )
+    sandbox_output_bytes: int = Field(
+        default=64 * 1024,
+        ge=0,
+        description="Size of what a tool may print, in bytes.",
+        examples=[65536],
+    )
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Threads of an embedded model; all cores when absent.",
+        examples=[4],
+    )
+    slots: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Calls that an embedded model answers at the same time.",
+        examples=[1],
+    )
+    seed: int = Field(
+        default=0,
+        ge=0,
+        lt=2**31,
+        description="Seed of the split of cases and of the samples of models.",
+        examples=[0],
+    )
+
+    @property
+    def database(self) -> str:
+        """Where the database is: a path, ``:memory:`` or a URL (may hold a password)."""
+        return self.db if self.db is not None else str(self.home / "latm.db")
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of one call of a tool."""
+        return Limits(
+            wall_seconds=self.sandbox_wall_seconds,
+            cpu_seconds=self.sandbox_cpu_seconds,
+            memory_bytes=self.sandbox_memory_bytes,
+            result_bytes=self.sandbox_result_bytes,
+            output_bytes=self.sandbox_output_bytes,
+        )
+
+    def api_key(self, provider: str) -> SecretStr | None:
+        """The API key of a provider, None when there is none."""
+        return self.keys.get(provider)
+
+    def base_url(self, provider: str) -> str | None:
+        """The base URL of a provider, None for the provider's own."""
+        return self.base_urls.get(provider)
+
+
+def load(
+    *,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    **overrides: object,
+) -> Settings:
+    """Read the settings once.
+
+    Parameters:
+        environ: the variables; those of the process when absent.
+        directory: where ``latm.toml`` is looked for first; the current one when absent.
+        overrides: values by field name that win over all else; None means "not given".
+
+    Raises:
+        SettingsError: a value is malformed, a key or variable is unknown, or the file
+            cannot be read; names the variable or the file and key, and what to set instead.
+    """
+    variables = os.environ if environ is None else environ
+    found = {name: _Found(value, f"argument {name!r}") for name, value in overrides.items()}
+    found = {name: item for name, item in found.items() if item.value is not None}
+    for name, item in _from_variables(variables).items():
+        found.setdefault(name, item)
+    home = _path(found["home"]) if "home" in found else Path.home() / ".latm"
+    here = Path.cwd() if directory is None else directory
+    untrusted_urls: frozenset[str] = frozenset()
+    file = next((f for f in (here / FILE_NAME, home / FILE_NAME) if f.is_file()), None)
+    if file is not None:
+        from_file = _from_file(file)
+        if file.parent.resolve() != home.resolve():
+            untrusted_urls = frozenset(_mapping_of(from_file.get("base_urls")))
+        for name, item in from_file.items():
+            found[name] = _merged(found.get(name), item)
+    _add_ordinary(found, variables, untrusted_urls)
+    return _validated(found)
+
+
+# --- sources ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A raw value and where it was read, in words for an error."""
+
+    value: object
+    origin: str
+
+
+def _from_variables(variables: Mapping[str, str]) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    maps: dict[str, dict[str, object]] = {"keys": {}, "base_urls": {}}
+    for variable, value in sorted(variables.items()):
+        name = variable.removeprefix(PREFIX).lower()
+        if not variable.startswith(PREFIX) or value == "":
+            continue
+        if name in _MAPPINGS:
+            found[name] = _Found(_json_object(variable, value), variable)
+        elif name in Settings.model_fields:
+            found[name] = _Found(value, variable)
+        elif match := _PER_PROVIDER.fullmatch(variable):
+            kind = "keys" if match[2] == "API_KEY" else "base_urls"
+            maps[kind][match[1].lower()] = value
+        elif not _NOT_OURS.match(variable):
+            known = [PREFIX + field.upper() for field in Settings.model_fields]
+            raise SettingsError(f"unknown variable {variable}: {_hint(variable, known)}")
+    for name, entries in maps.items():
+        if entries:
+            suffix = "API_KEY" if name == "keys" else "BASE_URL"
+            item = _Found(entries, f"variables {PREFIX}…_{suffix}")
+            found[name] = _merged(found.get(name), item)
+    return found
+
+
+def _from_file(file: Path) -> dict[str, _Found]:
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read {str(file)!r}: {_one_line(error)}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{str(file)!r} is not TOML: {_one_line(error)}") from error
+    for name in table:
+        if name not in Settings.model_fields:
+            hint = _hint(name, list(Settings.model_fields))
+            raise SettingsError(f"unknown key {name!r} in {str(file)!r}: {hint}")
+    return {name: _Found(value, f"key {name!r} in {str(file)!r}") for name, value in table.items()}
+
+
+def _add_ordinary(
+    found: dict[str, _Found], variables: Mapping[str, str], untrusted_urls: frozenset[str]
+) -> None:
+    """Add keys and base URLs from the providers' own variables, where latm has none.
+
+    A ``latm.toml`` that came with somebody's project must not send the person's ordinary
+    key to a host of its choice, so a base URL from there needs ``LATM_<PROVIDER>_API_KEY``.
+    """
+    keys: dict[str, object] = {}
+    for provider, names in _ORDINARY_KEYS.items():
+        value = next((variables[name] for name in names if variables.get(name)), None)
+        if value is not None and provider not in untrusted_urls:
+            keys[provider] = value
+    urls: dict[str, object] = {
+        provider: variables[name]
+        for provider, name in _ORDINARY_BASE_URLS.items()
+        if variables.get(name)
+    }
+    for name, entries in (("keys", keys), ("base_urls", urls)):
+        if entries:
+            found[name] = _merged(found.get(name), _Found(entries, "the providers' variables"))
+
+
+def _merged(first: _Found | None, second: _Found) -> _Found:
+    """The first value; where both are mappings, their union, the first one winning."""
+    if first is None:
+        return second
+    if not isinstance(first.value, Mapping) or not isinstance(second.value, Mapping):
+        return first
+    union = {**_mapping_of(second), **_mapping_of(first)}
+    return _Found(union, f"{first.origin} or {second.origin}")
+
+
+def _mapping_of(item: _Found | None) -> Mapping[str, object]:
+    value = None if item is None else item.value
+    # Keys of JSON objects and TOML tables are texts; the values are validated later.
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+
+
+def _json_object(variable: str, text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        example = _example(variable.removeprefix(PREFIX).lower())
+        message = f"{variable} is not a JSON object: set for example {example}"
+        raise SettingsError(message) from error
+
+
+# --- validation ------------------------------------------------------------------------
+
+_MAPPINGS = frozenset({"keys", "base_urls", "prices"})
+
+
+def _validated(found: Mapping[str, _Found]) -> Settings:
+    values: dict[str, object] = {name: item.value for name, item in found.items()}
+    if "home" in found:
+        values["home"] = _path(found["home"])
+    if isinstance(db := values.get("db"), str) and db != ":memory:" and "://" not in db:
+        values["db"] = str(Path(db).expanduser())
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    name, *inner = (str(part) for part in first["loc"])
+    if name not in Settings.model_fields:
+        raise SettingsError(f"unknown setting {name!r}: {_hint(name, list(Settings.model_fields))}")
+    where = found[name].origin + "".join(f" → {part!r}" for part in inner if part != "[key]")
+    shown = "" if name in _MAPPINGS or name == "db" else f": {_short(found[name].value)}"
+    raise SettingsError(
+        f"{where}{shown} is not valid: {_lower(first['msg'])}; set for example {_example(name)}"
+    )
+
+
+def _path(item: _Found) -> Path:
+    if not isinstance(item.value, str | Path) or not str(item.value):
+        shown = _short(item.value)
+        raise SettingsError(f"{item.origin}: {shown} is not a path; use for example ~/.latm")
+    return Path(item.value).expanduser()
+
+
+def _example(name: str) -> str:
+    examples = Settings.model_fields[name].examples or ["openai:gpt-5-mini"]
+    return str(examples[0])
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _lower(message: str) -> str:
+    return _one_line(message[:1].lower() + message[1:])
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
