@@ -29,7 +29,13 @@ from latm.types import (
     Tool,
 )
 
-_CODE_ENTRY = "latm_answer"
+GLUE = "latm_"
+"""Functions of a solver whose names begin so are ours; a light model is not shown them."""
+
+FINISH = f"{GLUE}finish"
+"""A solver may define it: it turns the ``ans`` of free code into the form of the answers."""
+
+_CODE_ENTRY = f"{GLUE}answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,8 @@ class Executor:
         Args:
             code: statements that leave the answer in ``ans``.
         """
-        source = f"{solver.source}\n\n{code}\n\ndef {_CODE_ENTRY}():\n    return ans\n"
+        value = f"{FINISH}(ans)" if f"def {FINISH}(" in solver.source else "ans"
+        source = f"{solver.source}\n\n{code}\n\ndef {_CODE_ENTRY}():\n    return {value}\n"
         outcome = await self._run(solver.engine, Program(source, _CODE_ENTRY), ())
         return _executed(outcome, answer, free=True)
 
