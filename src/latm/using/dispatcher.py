@@ -1,0 +1,124 @@
+"""The dispatcher: which class of tools serves this question, out of all that serve.
+
+Tools flow in once; then a question flows in and a `Hit` or a `Miss` flows out (bypass is
+the gate's word). Invariants: pure; the route is the one that a loop over all matchers
+gives; two classes that both match are a miss; the cost follows the question's length, not
+the number of tools.
+
+A template can only match a text that holds its fixed words. Each template is filed under
+its rarest fixed word, so a question looks up its own words and asks only those templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from latm.execution import matcher_of
+from latm.identity import version_of
+from latm.templates import Matcher
+from latm.types import Template, Tool
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A tool that serves, with what is computed from it once."""
+
+    tool: Tool
+
+    @cached_property
+    def version(self) -> str:
+        return version_of(self.tool)
+
+    @cached_property
+    def matcher(self) -> Matcher | None:
+        return matcher_of(self.tool.template) if self.tool.template else None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One class serves the question; ``tools`` are its matching tools by shape."""
+
+    name: str
+    tools: tuple[Served, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """No class serves the question, or more than one would. ``reason`` is one line."""
+
+    reason: str
+
+
+class Dispatcher:
+    """An immutable index over the serving tools; a change of tools makes a new one."""
+
+    def __init__(self, tools: Iterable[Tool]) -> None:
+        served = sorted(map(Served, tools), key=lambda s: (s.tool.name, s.tool.shape))
+        classes: defaultdict[str, list[Served]] = defaultdict(list)
+        for one in served:
+            classes[one.tool.name].append(one)
+        self._classes = {name: tuple(members) for name, members in classes.items()}
+        self._index = _index(served)
+
+    @property
+    def classes(self) -> Mapping[str, tuple[Served, ...]]:
+        """The serving tools of each class, by shape."""
+        return MappingProxyType(self._classes)
+
+    def route(self, question: str) -> Hit | Miss:
+        """The class whose template matches, if there is exactly one."""
+        found = matching(tuple(self._candidates(question)), question)
+        names = sorted({s.tool.name for s in found})
+        if not names:
+            return Miss("no template matches")
+        if len(names) > 1:
+            return Miss(f"ambiguous: the templates of {', '.join(names)} match")
+        return Hit(names[0], tuple(sorted(found, key=lambda s: s.tool.shape)))
+
+    def _candidates(self, question: str) -> Iterator[Served]:
+        text = question.strip()
+        for word in {"", *_WORD.findall(text)}:
+            for head, tail, served in self._index.get(word, ()):
+                if text.startswith(head) and text.endswith(tail):
+                    yield served
+
+
+def matching(tools: Sequence[Served], question: str) -> tuple[Served, ...]:
+    """Those of some tools whose template matches the question, in their order."""
+    return tuple(
+        s for s in tools if s.matcher is not None and s.matcher.texts(question) is not None
+    )
+
+
+def _index(served: Iterable[Served]) -> dict[str, list[tuple[str, str, Served]]]:
+    """Templates by their rarest fixed word; those without one are filed under ''."""
+    words = [(s, t, fixed(t)) for s in served if (t := s.tool.template) is not None]
+    frequency = Counter(w for _, _, ws in words for w in ws)
+    index: defaultdict[str, list[tuple[str, str, Served]]] = defaultdict(list)
+    for one, template, ws in words:
+        key = min(ws, key=lambda w: (frequency[w], -len(w), w), default="")
+        index[key].append((template.literals[0], template.literals[-1], one))
+    return dict(index)
+
+
+def fixed(template: Template) -> set[str]:
+    """Words that every text of the template holds as whole words.
+
+    A word at the edge of a slot may be glued to the slot's text, so it does not count.
+    """
+    words: set[str] = set()
+    last = len(template.literals) - 1
+    for n, literal in enumerate(template.literals):
+        for found in _WORD.finditer(literal):
+            starts_whole = found.start() > 0 or n == 0
+            ends_whole = found.end() < len(literal) or n == last
+            if starts_whole and ends_whole:
+                words.add(found[0])
+    return words
