@@ -1,0 +1,146 @@
+"""What the maker is told: prompt shapes and strategies, as pure text.
+
+A `Shape` and a strategy flow in, a `ChatRequest` flows out. Invariant: nothing but the
+shape's shown examples and its own fixed words enters a prompt, and those are the requester's
+data: they are quoted, never followed.
+
+Small models copy what they are shown: bare assertions without docstrings give a solver in
+a tenth of the tokens that examples in a docstring do. The question's own words come first
+in the portfolio: from assertions alone the embedded model returns a list unsorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from latm.induction import pieces
+from latm.making.shape import Example, Shape
+from latm.types import ChatRequest, Message
+
+ENTRY = "solve"
+_SHOWN_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One way to ask: which words are given, and which hint.
+
+    Attributes:
+        name: as it stands in a tool's provenance.
+        task: whether the question's own words are shown.
+        hint: how to go about it, or empty.
+        plain: whether lists are handed over as plain text.
+    """
+
+    name: str
+    task: bool = False
+    hint: str = ""
+    plain: bool = False
+
+
+PORTFOLIO = (
+    Strategy("task", task=True),
+    Strategy("assertions"),
+    Strategy("brute-force", task=True, hint="Use a brute force search over all candidates."),
+    Strategy("simulate", task=True, hint="Simulate the steps one after the other."),
+    Strategy("stack", task=True, hint="Use a stack and a dictionary of pairs."),
+    Strategy("plain-text", task=True, plain=True),
+    Strategy("overlap", task=True, hint="Compare all pairs; return the earliest that fits."),
+    Strategy("permutations", task=True, hint="Try all permutations against the constraints."),
+    Strategy("sort-key", task=True, hint="Sort with a key."),
+    Strategy("regular-expression", task=True, hint="Extract with re, then compute."),
+    Strategy("dates", task=True, hint="Use the datetime module."),
+    Strategy("exact-decimals", task=True, hint="Use the decimal module."),
+    Strategy("table", task=True, hint="Use a dictionary of known values."),
+)
+
+
+def propose(shape: Shape, strategy: Strategy, *, temperature: float, seed: int) -> ChatRequest:
+    """Ask for a solver.
+
+    Args:
+        temperature: 0 is greedy; a seed makes a sample repeatable.
+    """
+    chosen = choose_examples(shape.examples)
+    lines = ["Write a Python function that makes all assertions true.", ""]
+    if strategy.task:
+        lines += ["It answers questions of this form:", _quoted("".join(pieces(shape.template)))]
+        lines.append("")
+    if strategy.hint:
+        lines += [strategy.hint, ""]
+    lines += [signature(shape), "", *(assertion(shape, e) for e in chosen), ""]
+    lines.append("Reply with the code of the function only, without comments or tests.")
+    return _request("\n".join(lines), temperature, seed)
+
+
+def repair(shape: Shape, source: str, failure: str, *, seed: int) -> ChatRequest:
+    """Ask for a corrected solver after a failing shown case."""
+    chosen = choose_examples(shape.examples)
+    lines = [
+        "This Python function is wrong:",
+        "```python",
+        source,
+        "```",
+        failure,
+        "It answers questions of this form:",
+        _quoted("".join(pieces(shape.template))),
+        "",
+        "Write it again so that all assertions hold:",
+        *(assertion(shape, e) for e in chosen),
+        "",
+        "Reply with the code of the function only, without comments or tests.",
+    ]
+    return _request("\n".join(lines), 0.4, seed)
+
+
+def signature(shape: Shape) -> str:
+    """The first line of the function wanted."""
+    return f"def {ENTRY}({', '.join(shape.parameters)}):"
+
+
+def assertion(shape: Shape, example: Example) -> str:
+    """One shown example as an assertion."""
+    arguments = ", ".join(repr(a) for a in example.arguments)
+    return f"assert {ENTRY}({arguments}) == {example.wanted!r}"
+
+
+def choose_examples(examples: Sequence[Example], most: int = 4) -> list[Example]:
+    """Short examples with different answers first, within a bound of characters."""
+    ranked = sorted(
+        examples, key=lambda e: (len(repr(e.arguments)) + len(repr(e.wanted)), repr(e.arguments))
+    )
+    # The very shortest cases are often degenerate (nothing to do): start with a fuller one.
+    start = len(ranked) // 6
+    ranked = ranked[start:] + ranked[:start]
+    chosen: list[Example] = []
+    seen: set[str] = set()
+    size = 0
+    for fresh_answer in (True, False):
+        for example in ranked:
+            length = len(repr(example.arguments)) + len(repr(example.wanted))
+            known = repr(example.wanted) in seen
+            if example in chosen or (fresh_answer and known) or len(chosen) >= most:
+                continue
+            if chosen and size + length > _SHOWN_CHARACTERS:
+                continue
+            chosen.append(example)
+            seen.add(repr(example.wanted))
+            size += length
+    return chosen
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}" for line in text.splitlines())
+
+
+def _request(content: str, temperature: float, seed: int) -> ChatRequest:
+    return ChatRequest(
+        (
+            Message("system", "You write short, correct Python. Standard library only."),
+            Message("user", content),
+        ),
+        temperature=temperature,
+        max_tokens=400,
+        seed=seed,
+    )

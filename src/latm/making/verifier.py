@@ -1,0 +1,107 @@
+"""The verifier: judge a tool on cases, in the engine that will serve it.
+
+A tool and cases flow in, verdicts and a `Verification` flow out. Invariant: the verdict is
+computed here, from answers that left the sandbox as plain data; neither the tool nor its
+author can see the held-out cases or forge the outcome, and no model is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from latm.answers import same
+from latm.execution import Execution, Executor
+from latm.identity import canonical_json, digest
+from latm.types import Case, Tool, Verdict, Verification
+
+MIN_HELD_OUT_COVERAGE = 0.8
+"""Share of the held-out cases that a tool must answer; below it, it abstains too often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verifier's result: counts, the verdicts behind them, and the decision."""
+
+    verification: Verification
+    verdicts: tuple[Verdict, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def accepted(self) -> bool:
+        return not self.reasons
+
+
+class Verifier:
+    """Judges tools through the one execution path."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    async def verdicts(self, tool: Tool, cases: Sequence[Case]) -> tuple[Verdict, ...]:
+        """How each case goes, in order.
+
+        Raises:
+            SandboxUnavailableError: the sandbox is broken; says nothing of the tool.
+        """
+        gate = asyncio.Semaphore(4)
+
+        async def judge(case: Case) -> Verdict:
+            async with gate:
+                return _verdict(case, await self._executor.answer(tool, case.question))
+
+        return tuple(await asyncio.gather(*(judge(c) for c in cases)))
+
+    async def judge(
+        self, tool: Tool, shown: Sequence[Case], held_out: Sequence[Case], *, looks: int = 1
+    ) -> Judgement:
+        """Judge a tool on shown and held-out cases.
+
+        Args:
+            looks: how many candidates were judged on these held-out cases, this one included.
+        """
+        on_shown = await self.verdicts(tool, shown)
+        on_held_out = await self.verdicts(tool, held_out)
+        # Again in reverse order and fresh interpreters: state and chance show themselves.
+        again = await self.verdicts(tool, held_out[::-1])
+        repeatable = [v.got for v in again[::-1]] == [v.got for v in on_held_out]
+        verification = Verification(
+            shown=len(shown),
+            shown_passed=_right(on_shown),
+            held_out=len(held_out),
+            held_out_passed=_right(on_held_out),
+            held_out_abstained=sum(v.outcome == "abstained" for v in on_held_out),
+            looks=looks,
+            checks=("lint", "deterministic") if repeatable else ("lint",),
+            cases_digest=digest(canonical_json([[c.question, c.answer] for c in held_out])),
+        )
+        reasons = tuple(_reasons(on_shown, on_held_out, repeatable=repeatable))
+        return Judgement(verification, (*on_shown, *on_held_out), reasons)
+
+
+def _verdict(case: Case, execution: Execution) -> Verdict:
+    if execution.outcome != "answered" or execution.text is None:
+        outcome = "failed" if execution.outcome == "failed" else "abstained"
+        return Verdict(case, outcome, None, execution.reason)
+    right = same(case.answer, execution.text)
+    return Verdict(case, "right" if right else "wrong", execution.text)
+
+
+def _right(verdicts: Sequence[Verdict]) -> int:
+    return sum(v.outcome == "right" for v in verdicts)
+
+
+def _reasons(shown: Sequence[Verdict], held_out: Sequence[Verdict], *, repeatable: bool):
+    wrong = [v for v in (*shown, *held_out) if v.outcome == "wrong"]
+    if wrong:
+        # Held-out answers stay out of the text: it may reach the maker's next prompt.
+        yield f"{len(wrong)} wrong answers"
+    failed = sum(v.outcome == "failed" for v in held_out)
+    if failed:
+        yield f"failed on {failed} held-out cases"
+    right = _right(held_out)
+    if not held_out or right < MIN_HELD_OUT_COVERAGE * len(held_out):
+        yield f"answered only {right} of {len(held_out)} held-out cases"
+    if not repeatable:
+        yield "gave different answers to the same question"

@@ -1,0 +1,87 @@
+"""The wrapper: package a verified solver with schema and demonstrations.
+
+A shape and a solver flow in, a `Tool` flows out (LATM section 3.1, stage 3). Invariant:
+the schema admits exactly what the template's parser can deliver, so that a light model's
+arguments and parsed ones are of the same types.
+"""
+
+from __future__ import annotations
+
+from latm.identity import canonical_json
+from latm.making.prompts import choose_examples
+from latm.making.shape import Example, Shape
+from latm.types import (
+    Demonstration,
+    ItemKind,
+    Json,
+    Provenance,
+    Slot,
+    Solver,
+    Tool,
+    Verification,
+)
+
+_MAX_TEXT = 4000
+_MAX_ITEMS = 400
+
+
+def wrap(name: str, shape: Shape, solver: Solver, provenance: Provenance) -> Tool:
+    """A tool that is not judged yet: its verification is empty."""
+    return Tool(
+        name=name,
+        shape=shape.index,
+        template=shape.template,
+        solver=solver,
+        answer=shape.answer,
+        schema=canonical_json(schema_of(shape.template.slots)),
+        demonstrations=tuple(_demonstration(shape, e) for e in choose_examples(shape.examples, 3)),
+        provenance=provenance,
+        verification=Verification(0, 0, 0, 0),
+    )
+
+
+def _demonstration(shape: Shape, example: Example) -> Demonstration:
+    arguments = dict(zip(shape.parameters, example.arguments, strict=True))
+    lines = [f"{name} = {value!r}" for name, value in arguments.items()]
+    call = f"ans = solve({', '.join(shape.parameters)})"
+    return Demonstration(
+        example.case.question,
+        example.case.answer,
+        arguments=canonical_json(arguments),
+        code="\n".join([*lines, call]),
+    )
+
+
+def schema_of(slots: tuple[Slot, ...]) -> dict[str, Json]:
+    """JSON schema of a call's arguments; every text and array is bounded."""
+    return {
+        "type": "object",
+        "properties": {slot.name: _property(slot) for slot in slots},
+        "required": [slot.name for slot in slots],
+        "additionalProperties": False,
+    }
+
+
+def _property(slot: Slot) -> Json:
+    match slot.kind:
+        case "list":
+            return {
+                "type": "array",
+                "items": _scalar(slot.item or "word"),
+                "minItems": 1,
+                "maxItems": _MAX_ITEMS,
+            }
+        case "choice":
+            return {"type": "string", "enum": list[Json](slot.choices)}
+        case kind:
+            return _scalar(kind)
+
+
+def _scalar(kind: ItemKind) -> Json:
+    match kind:
+        case "integer":
+            return {"type": "integer"}
+        case "decimal":
+            return {"type": "number"}
+        case "word" | "text":
+            return {"type": "string", "minLength": 1, "maxLength": _MAX_TEXT}
