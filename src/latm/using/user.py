@@ -20,7 +20,7 @@ from typing import cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from latm.execution import GLUE
+from latm.execution import GLUE, positional
 from latm.models import Model
 from latm.types import ChatRequest, Demonstration, Json, Message, Reply, Tool, Usage
 from latm.using.provenance import untraceable
@@ -168,13 +168,14 @@ def read_arguments(tool: Tool, question: str, reply: Reply) -> tuple[tuple[Json,
     error = _schema_error(tool.schema, value)
     if error:
         return None, f"the arguments do not fit the schema: {error}"
-    missing = [name for name in tool.solver.parameters if name not in value]
+    slots = [slot for parameter in tool.solver.parameters for slot in parameter.slots]
+    missing = [slot for slot in slots if slot not in value]
     if missing:
         return None, f"the argument {missing[0]!r} is missing"
     foreign = untraceable(value, question, schema)
     if foreign:
         return None, f"the question does not say {', '.join(foreign[:3])}"
-    return tuple(value[name] for name in tool.solver.parameters), ""
+    return tuple(positional(tool.solver, value)), ""
 
 
 def read_code(reply: Reply) -> tuple[str | None, str]:

@@ -1,0 +1,452 @@
+"""Import of published LATM transcripts: a history of messages in, a verified tool out.
+
+A JSON list of messages (propose, verify, wrap) flows in, a `Tool` flows out. Invariant:
+nothing of a transcript is believed: every use case and unit test is run again here, in the
+engine that will serve, and a tool whose cases do not come out right is not made.
+
+What counts as what (`Verification`):
+
+- held out: the questions of the verify stage. Their function was written before they were
+  asked, and each is answered here by running its published use case. Its ``Answer:`` line
+  in the verify stage is the reference; so is its wording, which the wrap stage retells.
+- shown: the questions of the propose stage, whose answers the function's author saw. They
+  have no use case, so they count only when the tool has a template and answers alone.
+- checks: ``use-cases`` (free code), ``arguments`` (the same by call with JSON arguments),
+  ``unit-tests`` (the author's own assertions), ``template``.
+
+A tool has a schema when its use cases are instances of one form (`generalise`); otherwise
+its schema is ``{}``: it takes no JSON arguments, only free code.
+
+The answers of the paper's cases are texts, the ``ans`` of its use cases are not always: 3
+for option (C), a pair of times for a slot. The paper's harness translates per task. Here
+the translation is one of a few general forms, taken when it makes all use cases right; it
+becomes part of the tool (`execution.FINISH`). The function itself is never changed.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from latm.answers import same
+from latm.errors import ImportFileError, NotToolableError
+from latm.execution import FINISH, GLUE, Executor, matcher_of
+from latm.identity import canonical_json, digest
+from latm.induction import induce_answer, induce_template
+from latm.making.generalise import ENTRY, Call, generalise, parsed, with_ans
+from latm.types import (
+    Case,
+    Demonstration,
+    EngineName,
+    Json,
+    Origin,
+    Parameter,
+    Provenance,
+    Returned,
+    Slot,
+    Solver,
+    Template,
+    Tool,
+    Verification,
+)
+
+MOST_BYTES = 1024 * 1024
+ENGINES: tuple[EngineName, ...] = ("monty", "jail")
+
+_BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+# No question runs into the next one, so that a search for its end stays linear.
+_ASKED = re.compile(
+    r"^Question: ((?:(?!^Question:).)+?)\nAnswer: (.+?)(?=\n\n|\n?\Z)", re.DOTALL | re.MULTILINE
+)
+_USE = re.compile(
+    r"^Question:((?:(?!^Question:).)+?)^Solution:\s*+```python\n(.*?)```",
+    re.DOTALL | re.MULTILINE,
+)
+_FREE = Template(("", ""), (Slot("answer", "text"),))
+_OPTION = re.compile(r"\([A-Z]\)")
+_SEPARATORS = (" - ", ", ", "; ", " ", "")
+_MOST_CASES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class UseCase:
+    """A question of the verify stage, its reference answer, and the code that answers it."""
+
+    case: Case
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a transcript says; none of it is believed yet.
+
+    Attributes:
+        function: source of the wrapped function, with its imports.
+        entry: the function that every use case calls.
+        proposed: the questions that the function's author saw with their answers.
+        tests: the author's unit tests, or None.
+    """
+
+    path: str
+    function: str
+    entry: str
+    parameters: tuple[str, ...]
+    proposed: tuple[Case, ...]
+    use_cases: tuple[UseCase, ...]
+    tests: str | None
+
+
+# --- reading ---------------------------------------------------------------------------
+
+
+def read_transcript(path: Path | str) -> Transcript:
+    """Read a transcript.
+
+    Raises:
+        ImportFileError: the file cannot be read, or is no transcript.
+    """
+    messages = _messages(path)
+    asked = [n for n, (role, text) in enumerate(messages) if role == "user" and _cases(text, path)]
+    wrapped = messages[-1][1] if messages and messages[-1][0] == "assistant" else ""
+    blocks = [block.strip() for block in _BLOCK.findall(wrapped)]
+    if len(asked) < 2 or len(blocks) < 2:
+        raise ImportFileError(
+            f"{path}: no LATM transcript: expected two user messages with questions and answers "
+            "(propose, verify) and a last assistant message with a function and its use cases"
+        )
+    use_cases = _use_cases(path, wrapped, _cases(messages[asked[-1]][1], path))
+    entry, parameters = _entry(path, blocks[0], [use.code for use in use_cases])
+    return Transcript(
+        path=str(path),
+        function=blocks[0],
+        entry=entry,
+        parameters=parameters,
+        proposed=tuple(_cases(messages[asked[0]][1], path)),
+        use_cases=use_cases,
+        tests=_tests(messages[asked[-1] + 1 : -1]),
+    )
+
+
+def _messages(path: Path | str) -> list[tuple[str, str]]:
+    try:
+        with Path(path).open("rb") as stream:
+            raw = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ImportFileError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(raw) > MOST_BYTES:
+        raise ImportFileError(f"{path}: larger than {MOST_BYTES} bytes, so no transcript")
+    try:
+        content = cast("object", json.loads(raw.decode("utf-8")))
+    except UnicodeDecodeError as error:
+        raise ImportFileError(f"{path}: not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise ImportFileError(f"{path}: broken JSON on line {error.lineno}: {error.msg}") from None
+    except (ValueError, RecursionError):
+        raise ImportFileError(f"{path}: JSON that is too deep or has too large numbers") from None
+    if not isinstance(content, list):
+        raise ImportFileError(f"{path}: expected a list of messages")
+    return [
+        _message(path, n, message)
+        for n, message in enumerate(cast("list[object]", content), start=1)
+    ]
+
+
+def _message(path: Path | str, n: int, message: object) -> tuple[str, str]:
+    fields = cast("dict[str, object]", message) if isinstance(message, dict) else {}
+    role, text = fields.get("role"), fields.get("content")
+    if not isinstance(role, str) or not isinstance(text, str):
+        raise ImportFileError(f"{path}: message {n} is no object with the texts role and content")
+    return role, text.replace("\r\n", "\n")
+
+
+def _cases(text: str, path: Path | str) -> list[Case]:
+    found = [(q.strip(), a.strip()) for q, a in _ASKED.findall(text)]
+    return [Case(q, a, Origin(str(path))) for q, a in found[:_MOST_CASES] if q and a]
+
+
+def _use_cases(path: Path | str, wrapped: str, cases: Sequence[Case]) -> tuple[UseCase, ...]:
+    """The wrapped use cases, each with the verify stage's own wording of its question."""
+    told = cast("list[tuple[str, str]]", _USE.findall(wrapped))
+    if len(told) != len(cases):
+        raise ImportFileError(
+            f"{path}: {len(told)} use cases for {len(cases)} questions of the verify stage"
+        )
+    found: list[UseCase] = []
+    for (question, code), case in zip(told, cases, strict=True):
+        retold = re.split(r"^Answer:", question, maxsplit=1, flags=re.MULTILINE)[0]
+        if _letters(retold) != _letters(case.question):
+            raise ImportFileError(f"{path}: use case {len(found) + 1} has another question")
+        written = with_ans(code.strip())
+        if written is None:
+            raise ImportFileError(
+                f"{path}: the code of use case {len(found) + 1} is no Python that sets ans"
+            )
+        found.append(UseCase(case, written))
+    return tuple(found)
+
+
+def _letters(text: str) -> str:
+    """A text without its marks and blanks: the wrap stage retells questions with others."""
+    return re.sub(r"[\W_]+", "", text)
+
+
+def _entry(path: Path | str, function: str, codes: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The function that all codes call, the last defined one if several, and its parameters."""
+    called = [_called(code) for code in codes]
+    for node in reversed(parsed(function) or []):
+        if isinstance(node, ast.FunctionDef) and all(node.name in names for names in called):
+            if node.name.startswith(GLUE):
+                raise ImportFileError(f"{path}: a function may not be named {node.name!r}")
+            return node.name, tuple(a.arg for a in [*node.args.posonlyargs, *node.args.args])
+    raise ImportFileError(f"{path}: the wrapped function is no Python that its use cases call")
+
+
+def _called(code: str) -> set[str]:
+    nodes = ast.walk(ast.Module(parsed(code) or [], []))
+    calls = (n.func for n in nodes if isinstance(n, ast.Call))
+    return {f.id for f in calls if isinstance(f, ast.Name)}
+
+
+def _tests(messages: Sequence[tuple[str, str]]) -> str | None:
+    """The last code of the verify stage: a repaired test replaces the one before."""
+    blocks = [b for role, text in messages if role == "assistant" for b in _BLOCK.findall(text)]
+    return blocks[-1].strip() if blocks else None
+
+
+# --- verifying -------------------------------------------------------------------------
+
+
+async def import_transcript(
+    transcript: Transcript,
+    executor: Executor,
+    *,
+    name: str,
+    created_at: str,
+    maker: str = "openai:gpt-4",
+    engines: Sequence[EngineName] = ENGINES,
+) -> Tool:
+    """Make a tool of a transcript, in the first engine that answers all its cases right.
+
+    Args:
+        name: the request class.
+        created_at: UTC, ISO 8601.
+        maker: the model that wrote the transcript.
+        engines: in order of preference.
+
+    Raises:
+        NotToolableError: its cases or unit tests do not come out right here.
+        SandboxUnavailableError: an engine is broken; says nothing of the transcript.
+    """
+    reasons: list[str] = []
+    for engine in engines:
+        if engine not in executor.engines:
+            reasons.append(f"{engine}: not available on this machine")
+            continue
+        trial = _Trial(transcript, executor, engine)
+        packaged = await trial.packaged()
+        if packaged is None:
+            reasons.append(f"{engine}: {trial.reason}")
+            continue
+        tool = replace(
+            packaged,
+            name=name,
+            provenance=Provenance("imported", maker, "latm-transcript", created_at),
+        )
+        return await _with_template(tool, transcript, executor)
+    raise NotToolableError(f"{transcript.path}: not verified: {'; '.join(reasons)}")
+
+
+class _Trial:
+    """One transcript in one engine."""
+
+    def __init__(self, transcript: Transcript, executor: Executor, engine: EngineName) -> None:
+        self._transcript = transcript
+        self._executor = executor
+        self._engine: EngineName = engine
+        self._uses = transcript.use_cases
+        self.reason = "no use case was answered"
+
+    async def packaged(self) -> Tool | None:
+        """The tool without name and origin, None with `reason` when it is not right."""
+        if not await self._tests_pass():
+            return None
+        fallback: Tool | None = None
+        async for solver, answer in self._right_in_code():
+            call = self._generalised(solver)
+            if call is not None:
+                tool = self._tool(_with_call(solver, call), answer, call)
+                if await self._right_by_call(tool.solver, answer, call):
+                    return tool
+            fallback = fallback or self._tool(solver, answer, None)
+        return fallback
+
+    async def _tests_pass(self) -> bool:
+        tests = self._transcript.tests
+        if tests is None:
+            return True
+        entry = f"{GLUE}tests"
+        source = f"{self._transcript.function}\n\n{tests}\n\ndef {entry}():\n    return True\n"
+        solver = replace(self._solver(source), entry=entry, parameters=())
+        outcome = await self._executor.outcome(solver, ())
+        if not isinstance(outcome, Returned):
+            self.reason = f"the unit tests fail: {outcome.kind}: {outcome.message}"
+        return isinstance(outcome, Returned)
+
+    async def _right_in_code(self) -> AsyncIterator[tuple[Solver, Template]]:
+        """Forms of the answer under which every use case is right."""
+        for finish, answer in _forms(self._transcript):
+            source = self._transcript.function + (f"\n\n\n{finish}" if finish else "")
+            solver = self._solver(source)
+            if await self._all_right(solver, answer):
+                yield solver, answer
+
+    async def _all_right(self, solver: Solver, answer: Template) -> bool:
+        for n, use in enumerate(self._uses, start=1):
+            done = await self._executor.code(solver, answer, use.code)
+            if done.text is None or not same(use.case.answer, done.text):
+                got = repr(done.text) if done.text is not None else done.reason
+                self.reason = f"use case {n} should give {use.case.answer!r}, gave {got}"
+                return False
+        return True
+
+    async def _right_by_call(self, solver: Solver, answer: Template, call: Call) -> bool:
+        for use, arguments in zip(self._uses, call.arguments, strict=True):
+            done = await self._executor.call(solver, answer, arguments)
+            if done.text is None or not same(use.case.answer, done.text):
+                return False
+        return True
+
+    def _generalised(self, solver: Solver) -> Call | None:
+        codes = [use.code for use in self._uses]
+        questions = [use.case.question for use in self._uses]
+        return generalise(codes, questions, finish=f"def {FINISH}(" in solver.source)
+
+    def _solver(self, source: str) -> Solver:
+        return Solver(
+            source=source,
+            entry=self._transcript.entry,
+            parameters=tuple(Parameter(n, (n,)) for n in self._transcript.parameters),
+            engine=self._engine,
+            engine_version=self._executor.engine_version(self._engine),
+        )
+
+    def _tool(self, solver: Solver, answer: Template, call: Call | None) -> Tool:
+        rows = call.arguments if call else tuple(None for _ in self._uses)
+        held_out = [[use.case.question, use.case.answer] for use in self._uses]
+        tests = ("unit-tests",) if self._transcript.tests is not None else ()
+        return Tool(
+            name="",
+            shape=0,
+            template=None,
+            solver=solver,
+            answer=answer,
+            schema=canonical_json(call.schema if call else {}),
+            demonstrations=tuple(
+                Demonstration(
+                    use.case.question,
+                    use.case.answer,
+                    arguments=_named(solver, row) if row is not None else None,
+                    code=use.code,
+                )
+                for use, row in zip(self._uses, rows, strict=True)
+            ),
+            provenance=Provenance("imported", "", "", ""),
+            verification=Verification(
+                shown=0,
+                shown_passed=0,
+                held_out=len(held_out),
+                held_out_passed=len(held_out),
+                checks=("use-cases", *(("arguments",) if call else ()), *tests),
+                cases_digest=digest(canonical_json(held_out)),
+            ),
+        )
+
+
+def _with_call(solver: Solver, call: Call) -> Solver:
+    source = f"{solver.source}\n\n\n{call.source}"
+    return replace(solver, source=source, entry=ENTRY, parameters=_parameters(call.parameters))
+
+
+def _parameters(names: Sequence[str]) -> tuple[Parameter, ...]:
+    return tuple(Parameter(name, (name,)) for name in names)
+
+
+def _named(solver: Solver, values: Sequence[Json]) -> str:
+    """Canonical JSON object of positional arguments."""
+    names = (parameter.name for parameter in solver.parameters)
+    return canonical_json(dict(zip(names, values, strict=True)))
+
+
+def _forms(transcript: Transcript) -> Iterator[tuple[str, Template]]:
+    """Ways from ``ans`` to the answer's text, the plainest first."""
+    answers = [c.answer for c in (*transcript.proposed, *(u.case for u in transcript.use_cases))]
+    if all(_OPTION.fullmatch(a) for a in answers):
+        for first in (64, 65):
+            yield (
+                _finish(f"chr({first} + ans) if isinstance(ans, int) else ans", option=True),
+                _FREE,
+            )
+        return
+    induced = induce_answer(answers)
+    # Six answers cannot show which of their words are fixed; a type they can.
+    if induced.literals == _FREE.literals and induced != _FREE:
+        yield "", induced
+    yield "", _FREE
+    for separator in _SEPARATORS:
+        joined = f"{separator!r}.join(str(v) for v in ans)"
+        yield _finish(f"{joined} if isinstance(ans, (list, tuple)) else ans", option=False), _FREE
+
+
+def _finish(expression: str, *, option: bool) -> str:
+    lines = [f"def {FINISH}(ans):", f"    ans = {expression}"]
+    lines.append("    return '(' + str(ans).strip('()') + ')'" if option else "    return ans")
+    return "\n".join(lines)
+
+
+# --- template --------------------------------------------------------------------------
+
+
+async def _with_template(tool: Tool, transcript: Transcript, executor: Executor) -> Tool:
+    """The tool with a template, when one parses all its questions into just its arguments."""
+    cases = (*transcript.proposed, *(use.case for use in transcript.use_cases))
+    template = induce_template([case.question for case in cases])
+    if template is None or not _parses(template, tool):
+        return tool
+    slots = tuple(
+        replace(slot, name=parameter.name)
+        for slot, parameter in zip(template.slots, tool.solver.parameters, strict=True)
+    )
+    candidate = replace(tool, template=replace(template, slots=slots))
+    for case in cases:
+        done = await executor.answer(candidate, case.question)
+        if done.text is None or not same(case.answer, done.text):
+            return tool
+    shown = len(transcript.proposed)
+    verification = replace(
+        tool.verification,
+        shown=shown,
+        shown_passed=shown,
+        checks=(*tool.verification.checks, "template"),
+    )
+    return replace(candidate, verification=verification)
+
+
+def _parses(template: Template, tool: Tool) -> bool:
+    """Whether the slots hold, in order, exactly the arguments of every demonstration."""
+    if len(template.slots) != len(tool.solver.parameters):
+        return False
+    for demonstration in tool.demonstrations:
+        values = matcher_of(template).match(demonstration.question)
+        if values is None or demonstration.arguments is None:
+            return False
+        if _named(tool.solver, values) != demonstration.arguments:
+            return False
+    return True
+
+
+__all__ = ["Transcript", "UseCase", "import_transcript", "read_transcript"]
