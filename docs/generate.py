@@ -1,12 +1,15 @@
-"""Writes the generated pages of docs/reference; run it by `make docs`.
+"""Writes the generated pages of the documents; run it by `make docs`.
 
-The settings model and the command tree flow in, Markdown flows out. Invariant: the pages
-hold nothing of the machine that makes them; tests/house compares them with the code.
+The settings model, the command tree and the modules' docstrings flow in, Markdown flows
+out. Invariant: the pages hold nothing of the machine that makes them; tests/house compares
+them with the code.
 """
 
 from __future__ import annotations
 
+import ast
 import io
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -97,7 +100,38 @@ def _app() -> App:
     return build()
 
 
+def structure_page() -> str:
+    """The page as it stands, with its table of modules made new."""
+    text = (HERE / "structure.md").read_text("utf-8")
+    package = HERE.parent / "src" / "latm"
+    rows = "".join(
+        f"| `{name}` | {_cell(_first_sentence(package, name))} |\n"
+        for name in _module_names(package)
+    )
+    table = f"| module | what it is for |\n|---|---|\n{rows}"
+    return re.sub(
+        r"(?<=<!-- modules: made by `make docs` -->\n).*(?=<!-- end -->)",
+        lambda _: table,
+        text,
+        flags=re.S,
+    )
+
+
+def _module_names(package: Path) -> list[str]:
+    files = (path.relative_to(package).with_suffix("") for path in package.rglob("*.py"))
+    names = {".".join(part for part in file.parts if part != "__init__") for file in files}
+    return sorted(names - {""})
+
+
+def _first_sentence(package: Path, name: str) -> str:
+    path = package.joinpath(*name.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    docstring = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+    return docstring.partition("\n\n")[0]
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "structure.md": structure_page,
     "reference/settings.md": settings_page,
     "reference/cli.md": cli_page,
 }
