@@ -23,6 +23,7 @@ from latm.types import (
     Json,
     Limits,
     Outcome,
+    Parameter,
     Program,
     Solver,
     Template,
@@ -90,7 +91,9 @@ class Executor:
         values = matcher_of(tool.template).match(question)
         if values is None:
             return Execution(None, "abstained", "the question does not fit the template")
-        return await self.call(tool.solver, tool.answer, values)
+        names = (slot.name for slot in tool.template.slots)
+        arguments = dict(zip(names, values, strict=True))
+        return await self.call(tool.solver, tool.answer, positional(tool.solver, arguments))
 
     async def call(self, solver: Solver, answer: Template, values: Sequence[Json]) -> Execution:
         """Solve for given arguments and render.
@@ -127,6 +130,18 @@ class Executor:
 
     async def _run(self, engine: EngineName, program: Program, values: Sequence[Json]) -> Outcome:
         return await self._engine(engine).run(program, values, self._limits)
+
+
+def positional(solver: Solver, arguments: Mapping[str, Json]) -> list[Json]:
+    """The solver's positional arguments, from one value for each slot."""
+    return [value_of(parameter, arguments) for parameter in solver.parameters]
+
+
+def value_of(parameter: Parameter, arguments: Mapping[str, Json]) -> Json:
+    """What a parameter gets: its slot's value, or the list of its slots' values."""
+    if len(parameter.slots) == 1:
+        return arguments[parameter.slots[0]]
+    return [arguments[slot] for slot in parameter.slots]
 
 
 def _executed(outcome: Outcome, answer: Template, *, free: bool = False) -> Execution:

@@ -279,7 +279,7 @@ def _join_glued(literals: list[str], gaps: list[list[str]]) -> tuple[list[str], 
 
 def _template(literals: list[str], gaps: list[list[str]]) -> Template:
     literals, gaps = _split_columns(literals, gaps)
-    names = _names(literals, len(gaps))
+    names = _names(literals, gaps)
     slots = tuple(slot_of(name, values) for name, values in zip(names, gaps, strict=True))
     return Template(tuple(literals), slots)
 
@@ -302,13 +302,20 @@ def _split_columns(literals: list[str], gaps: list[list[str]]) -> tuple[list[str
 # --- slots -----------------------------------------------------------------------------
 
 
-def _names(literals: list[str], count: int) -> list[str]:
-    """Names from the words around the slots, unique, valid as parameters."""
+def _names(literals: list[str], gaps: list[list[str]]) -> list[str]:
+    """Names from the words around the slots, unique, valid as parameters.
+
+    A number is named by the word that follows it ("1.5-hour": hour), else, like any other
+    value, by the last telling word before it.
+    """
     names: list[str] = []
-    for n in range(count):
-        before = re.findall(r"[A-Za-z]{3,}", literals[n].rsplit("\n", 1)[-1])
-        after = re.findall(r"[A-Za-z]{3,}", literals[n + 1].split("\n", 1)[0])
-        word = (before[-1:] or after[:1] or ["value"])[0].lower()
+    numeric = [all(is_kind("decimal", v) for v in gap) for gap in gaps]
+    for n in range(len(gaps)):
+        before = _telling(literals[n].rsplit("\n", 1)[-1])[-1:]
+        after = _telling(re.match(r"[ -]?[A-Za-z]*", literals[n + 1])[0])  # type: ignore[index]
+        unit = ["unit"] if n and numeric[n - 1] and not literals[n].strip() else []
+        found = [*(after if numeric[n] else ()), *unit, *before, *after, "value"]
+        word = found[0].lower()
         names.append(f"{word}_" if word in _RESERVED else word)
     totals, seen = Counter(names), Counter[str]()
     for n, name in enumerate(names):
@@ -318,6 +325,14 @@ def _names(literals: list[str], count: int) -> list[str]:
     return names
 
 
+def _telling(text: str) -> list[str]:
+    return [w for w in re.findall(r"[A-Za-z]{3,}", text) if w.lower() not in _STOP_WORDS]
+
+
+_STOP_WORDS = frozenset(
+    ["the", "and", "for", "with", "from", "into", "than", "that", "this", "are", "was", "were",
+     "has", "have", "had", "how", "what", "which", "who", "there", "then", "them", "they", "each"]
+)  # fmt: skip
 _RESERVED = frozenset(k.lower() for k in keyword.kwlist) | frozenset(dir(builtins)) | {"solve"}
 """Names that would hide what a short solver needs."""
 

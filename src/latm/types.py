@@ -204,12 +204,29 @@ Outcome: TypeAlias = Returned | Failed
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a solver and the argument slots that fill it.
+
+    Attributes:
+        slots: one slot gives its value; several, of a repeated structure, give the list of
+            their values in order.
+    """
+
+    name: str
+    slots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Solver:
-    """Source of the function that computes, and the engine that it was verified in."""
+    """Source of the function that computes, and the engine that it was verified in.
+
+    Attributes:
+        parameters: in call order; slots that the function does not need are left out.
+    """
 
     source: str
     entry: str
-    parameters: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
     engine: EngineName
     engine_version: str
 

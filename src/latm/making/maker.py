@@ -19,7 +19,7 @@ from latm.execution import Executor, render_answer
 from latm.making.budget import Budget
 from latm.making.checks import Finding, lint, parse_solver
 from latm.making.prompts import ENTRY, PORTFOLIO, Strategy, assertion, propose, repair
-from latm.making.shape import Example, Shape, as_text
+from latm.making.shape import Example, Shape, as_text, numbers_only
 from latm.models import Model
 from latm.types import ChatRequest, EngineName, Failed, Outcome, Solver, Usage
 
@@ -168,7 +168,7 @@ class Maker:
 
 def _plan(shape: Shape, seed: int) -> Iterator[_Step]:
     """Greedy over the likely strategies, samples over them, greedy over the rest, samples."""
-    first, rest = PORTFOLIO[:7], PORTFOLIO[7:]
+    first, rest = PORTFOLIO[:8], PORTFOLIO[8:]
     for strategies, temperature, rounds in ((first, 0.0, 1), (first, 0.8, 2), (rest, 0.0, 1)):
         for number in range(rounds):
             for strategy in strategies:
@@ -177,14 +177,19 @@ def _plan(shape: Shape, seed: int) -> Iterator[_Step]:
                     yield step
 
 
+_VIEWS: dict[str, Callable[[Shape], Shape]] = {
+    "all": lambda shape: shape,
+    "numbers": numbers_only,
+    "text": as_text,
+}
+
+
 def _step(shape: Shape, strategy: Strategy, temperature: float, seed: int) -> _Step | None:
-    if strategy.plain:
-        plain = as_text(shape)
-        if plain == shape:
-            return None
-        shape = plain
-    request = propose(shape, strategy, temperature=temperature, seed=seed)
-    return _Step(shape, strategy.name, temperature, request)
+    view = _VIEWS[strategy.view](shape)
+    if strategy.view != "all" and view == shape and not strategy.hint:
+        return None
+    request = propose(view, strategy, temperature=temperature, seed=seed)
+    return _Step(view, strategy.name, temperature, request)
 
 
 def _repair(step: _Step, trial: _Trial, *, seed: int) -> _Step:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from latm.induction import pieces
 from latm.making.shape import Example, Shape
 from latm.types import ChatRequest, Message
 
@@ -30,22 +30,23 @@ class Strategy:
         name: as it stands in a tool's provenance.
         task: whether the question's own words are shown.
         hint: how to go about it, or empty.
-        plain: whether lists are handed over as plain text.
+        view: in which form the arguments are handed over.
     """
 
     name: str
     task: bool = False
     hint: str = ""
-    plain: bool = False
+    view: Literal["all", "numbers", "text"] = "all"
 
 
 PORTFOLIO = (
     Strategy("task", task=True),
     Strategy("assertions"),
-    Strategy("brute-force", task=True, hint="Use a brute force search over all candidates."),
+    Strategy("brute-force", True, "Use a brute force search over all candidates.", "numbers"),
+    Strategy("numbers", task=True, view="numbers"),
     Strategy("simulate", task=True, hint="Simulate the steps one after the other."),
     Strategy("stack", task=True, hint="Use a stack and a dictionary of pairs."),
-    Strategy("plain-text", task=True, plain=True),
+    Strategy("plain-text", task=True, view="text"),
     Strategy("overlap", task=True, hint="Compare all pairs; return the earliest that fits."),
     Strategy("permutations", task=True, hint="Try all permutations against the constraints."),
     Strategy("sort-key", task=True, hint="Sort with a key."),
@@ -65,7 +66,7 @@ def propose(shape: Shape, strategy: Strategy, *, temperature: float, seed: int) 
     chosen = choose_examples(shape.examples)
     lines = ["Write a Python function that makes all assertions true.", ""]
     if strategy.task:
-        lines += ["It answers questions of this form:", _quoted("".join(pieces(shape.template)))]
+        lines += ["It answers questions of this form:", _quoted(described(shape))]
         lines.append("")
     if strategy.hint:
         lines += [strategy.hint, ""]
@@ -84,7 +85,7 @@ def repair(shape: Shape, source: str, failure: str, *, seed: int) -> ChatRequest
         "```",
         failure,
         "It answers questions of this form:",
-        _quoted("".join(pieces(shape.template))),
+        _quoted(described(shape)),
         "",
         "Write it again so that all assertions hold:",
         *(assertion(shape, e) for e in chosen),
@@ -94,9 +95,22 @@ def repair(shape: Shape, source: str, failure: str, *, seed: int) -> ChatRequest
     return _request("\n".join(lines), 0.4, seed)
 
 
+def described(shape: Shape) -> str:
+    """The question's form in the solver's terms: ``{name}`` or ``{name[0]}`` for its slots."""
+    terms = {
+        slot: p.name if len(p.slots) == 1 else f"{p.name}[{n}]"
+        for p in shape.parameters
+        for n, slot in enumerate(p.slots)
+    }
+    shown = [shape.template.literals[0]]
+    for slot, literal in zip(shape.template.slots, shape.template.literals[1:], strict=True):
+        shown += [f"{{{terms[slot.name]}}}" if slot.name in terms else "...", literal]
+    return "".join(shown)
+
+
 def signature(shape: Shape) -> str:
     """The first line of the function wanted."""
-    return f"def {ENTRY}({', '.join(shape.parameters)}):"
+    return f"def {ENTRY}({', '.join(shape.names)}):"
 
 
 def assertion(shape: Shape, example: Example) -> str:

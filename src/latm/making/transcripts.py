@@ -46,6 +46,7 @@ from latm.types import (
     Json,
     Origin,
     Parameter,
+    Parameter,
     Provenance,
     Returned,
     Slot,

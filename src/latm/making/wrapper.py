@@ -7,8 +7,9 @@ arguments and parsed ones are of the same types.
 
 from __future__ import annotations
 
+from latm.execution import matcher_of
 from latm.identity import canonical_json
-from latm.making.prompts import choose_examples
+from latm.making.prompts import ENTRY, choose_examples
 from latm.making.shape import Example, Shape
 from latm.types import (
     Demonstration,
@@ -41,14 +42,17 @@ def wrap(name: str, shape: Shape, solver: Solver, provenance: Provenance) -> Too
 
 
 def _demonstration(shape: Shape, example: Example) -> Demonstration:
-    arguments = dict(zip(shape.parameters, example.arguments, strict=True))
-    lines = [f"{name} = {value!r}" for name, value in arguments.items()]
-    call = f"ans = solve({', '.join(shape.parameters)})"
+    """The call for a shown case: arguments by slot, and the paper's form as code."""
+    values = matcher_of(shape.template).match(example.case.question) or ()
+    slots = (slot.name for slot in shape.template.slots)
+    call = [
+        f"{name} = {value!r}" for name, value in zip(shape.names, example.arguments, strict=True)
+    ]
     return Demonstration(
         example.case.question,
         example.case.answer,
-        arguments=canonical_json(arguments),
-        code="\n".join([*lines, call]),
+        arguments=canonical_json(dict(zip(slots, values, strict=True))),
+        code="\n".join([*call, f"ans = {ENTRY}({', '.join(shape.names)})"]),
     )
 
 
