@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from latm.errors import UnknownNameError
 from latm.execution import matcher_of
 from latm.identity import version_of
 from latm.templates import Matcher
@@ -74,13 +75,24 @@ class Dispatcher:
 
     def route(self, question: str) -> Hit | Miss:
         """The class whose template matches, if there is exactly one."""
-        found = matching(tuple(self._candidates(question)), question)
+        found = matching(self._candidates(question), question)
         names = sorted({s.tool.name for s in found})
         if not names:
             return Miss("no template matches")
         if len(names) > 1:
             return Miss(f"ambiguous: the templates of {', '.join(names)} match")
         return Hit(names[0], tuple(sorted(found, key=lambda s: s.tool.shape)))
+
+    def within(self, name: str, question: str) -> Hit:
+        """The tools of a class that the caller names: those that match, else all of them.
+
+        Raises:
+            UnknownNameError: no tool of that class serves.
+        """
+        if name not in self._classes:
+            raise UnknownNameError(f"no tool named {name!r} serves; 'latm tools list' shows all")
+        members = self._classes[name]
+        return Hit(name, matching(members, question) or members)
 
     def _candidates(self, question: str) -> Iterator[Served]:
         text = question.strip()
@@ -90,8 +102,8 @@ class Dispatcher:
                     yield served
 
 
-def matching(tools: Sequence[Served], question: str) -> tuple[Served, ...]:
-    """Those of some tools whose template matches the question, in their order."""
+def matching(tools: Iterable[Served], question: str) -> tuple[Served, ...]:
+    """Those tools whose template matches the question, in their order."""
     return tuple(
         s for s in tools if s.matcher is not None and s.matcher.texts(question) is not None
     )

@@ -14,11 +14,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from latm.errors import UnknownNameError
 from latm.execution import Executor
 from latm.models import Model
 from latm.types import Answer, RungName
-from latm.using.dispatcher import Dispatcher, Hit, Served, matching
+from latm.using.dispatcher import Dispatcher, Hit, Served
 from latm.using.gate import admit
 from latm.using.ladder import Attempt, Price, UserMode, by_tool, by_user, concluded
 from latm.using.upstream import by_upstream
@@ -62,18 +61,10 @@ class Flow:
 
     def _target(self, question: str, name: str | None) -> tuple[Sequence[Served], str]:
         """The tools that may serve the question, or none and why."""
-        members = self._members(name) if name is not None else ()
+        route = self.dispatcher.within(name, question) if name else self.dispatcher.route(question)
         if (bypass := admit(question)) is not None:
             return (), bypass.reason
-        if name is not None:
-            return matching(members, question) or members, ""
-        route = self.dispatcher.route(question)
         return (route.tools, "") if isinstance(route, Hit) else ((), route.reason)
-
-    def _members(self, name: str) -> Sequence[Served]:
-        if name not in self.dispatcher.classes:
-            raise UnknownNameError(f"no tool named {name!r} serves; 'latm tools list' shows all")
-        return self.dispatcher.classes[name]
 
     async def _ask(self, rung: RungName, tools: Sequence[Served], question: str) -> Attempt:
         if rung == "tool":

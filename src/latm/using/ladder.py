@@ -23,6 +23,9 @@ UserMode = Literal["schema", "code"]
 Price: TypeAlias = Callable[[str, str], Decimal | None]
 """What the upstream would charge for a question and its answer; None when unknown."""
 
+_NOTHING = Usage()
+_ZERO: Decimal | None = Decimal(0)
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -32,8 +35,8 @@ class Attempt:
     text: str | None
     reason: str
     by: Served | None = None
-    usage: Usage = Usage()
-    cost_usd: Decimal | None = Decimal(0)
+    usage: Usage = _NOTHING
+    cost_usd: Decimal | None = _ZERO
 
 
 async def by_tool(executor: Executor, tools: Sequence[Served], question: str) -> Attempt:
@@ -55,7 +58,7 @@ async def by_user(
     executor: Executor, model: Model, tools: Sequence[Served], question: str, mode: UserMode
 ) -> Attempt:
     """A light model fills in the arguments, or writes the call; the tool computes."""
-    reason, usage, cost = "no tool serves the question", Usage(), _ZERO
+    reason, usage, cost = "no tool serves the question", _NOTHING, _ZERO
     for served in tools:
         try:
             executor.engine_version(served.tool.solver.engine)  # before tokens are spent
@@ -86,9 +89,6 @@ async def _run(executor: Executor, served: Served, turn: user.Turn) -> Execution
     return Execution(None, "abstained", turn.reason)
 
 
-_ZERO: Decimal | None = Decimal(0)
-
-
 def add(a: Decimal | None, b: Decimal | None) -> Decimal | None:
     """A sum of costs; unknown as soon as one part is."""
     return None if a is None or b is None else a + b
@@ -102,7 +102,7 @@ def concluded(
     Only a rung before the upstream avoids its price.
     """
     last = tried[-1] if tried else Attempt("tool", None, "no rung was asked")
-    usage, cost = Usage(), _ZERO
+    usage, cost = _NOTHING, _ZERO
     for attempt in tried:
         usage, cost = usage + attempt.usage, add(cost, attempt.cost_usd)
     avoided = None
