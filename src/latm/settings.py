@@ -13,7 +13,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -61,9 +61,7 @@ class Price(BaseModel):
     input: Decimal = Field(ge=0, description="Input tokens, $ per million.")
     output: Decimal = Field(ge=0, description="Output tokens, $ per million.")
     cached_input: Decimal | None = Field(
-        default=None,
-        ge=0,
-        description="Input tokens read from the provider's cache; the price of input when absent.",
+        default=None, ge=0, description="Input tokens from the cache; like `input` when absent."
     )
 
 
@@ -85,16 +83,14 @@ class Settings(BaseModel):
         examples=["/var/lib/latm/latm.db"],
     )
     maker: ModelName = Field(
-        default="local:qwen2.5-coder-1.5b",
-        description="Model that makes tools, as `provider:model`.",
+        default="local:qwen2.5-coder-1.5b", description="Model that makes tools."
     )
     user: ModelName = Field(
         default="local:qwen2.5-coder-0.5b",
-        description="Light model that fills in a tool's arguments, as `provider:model`.",
+        description="Light model that fills in a tool's arguments.",
     )
     upstream: ModelName | None = Field(
-        default=None,
-        description="Strong model for requests that no tool serves; none when absent.",
+        default=None, description="Strong model for requests that no tool serves; none when absent."
     )
     keys: Mapping[str, SecretStr] = Field(
         default_factory=dict[str, SecretStr],
@@ -281,8 +277,8 @@ def _from_variables(variables: Mapping[str, str]) -> dict[str, _Found]:
             kind = "keys" if match[2] == "API_KEY" else "base_urls"
             maps[kind][match[1].lower()] = value
         elif not _NOT_OURS.match(variable):
-            known = [PREFIX + field.upper() for field in Settings.model_fields]
-            raise SettingsError(f"unknown variable {variable}: {_hint(variable, known)}")
+            hint = _hint(name, list(Settings.model_fields), _variable)
+            raise SettingsError(f"unknown variable {variable}: {hint}")
     for name, entries in maps.items():
         if entries:
             suffix = "API_KEY" if name == "keys" else "BASE_URL"
@@ -390,9 +386,15 @@ def _example(name: str) -> str:
     return str(examples[0])
 
 
-def _hint(name: str, known: list[str]) -> str:
+def _hint(name: str, known: list[str], spell: Callable[[str], str] = str) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    if near:
+        return f"did you mean {spell(near[0])}?"
+    return f"known are {', '.join(map(spell, sorted(known)))}"
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
 
 
 def _short(value: object) -> str:
