@@ -46,6 +46,7 @@ PROCESSES = {
     "asyncio.create_subprocess_exec",
     "asyncio.create_subprocess_shell",
 }
+ADAPTERS = {"models.remote", "models.local", "sandbox.monty", "sandbox.jail", "store.sqlite"}
 CLOCKS = {"time.time", "datetime.now", "datetime.utcnow", "random.random", "random.shuffle"}
 
 
@@ -81,6 +82,17 @@ def test_foreign_packages_stay_in_their_homes() -> None:
         for module in modules()
         for package in {name.partition(".")[0] for name in module.imports()}
         if package in HOMES and module.folder not in HOMES[package]
+    }
+    assert strays == set()
+
+
+def test_only_the_runtime_names_concrete_adapters() -> None:
+    strays = {
+        f"{of(module)} imports {name}"
+        for module in modules()
+        for name in module.imports()
+        if name.removeprefix("latm.") in ADAPTERS
+        and module.folder not in {"runtime", "bench", "testing", name.split(".")[1]}
     }
     assert strays == set()
 
