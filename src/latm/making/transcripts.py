@@ -46,7 +46,6 @@ from latm.types import (
     Json,
     Origin,
     Parameter,
-    Parameter,
     Provenance,
     Returned,
     Slot,
