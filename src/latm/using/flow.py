@@ -61,9 +61,9 @@ class Flow:
 
     def _target(self, question: str, name: str | None) -> tuple[Sequence[Served], str]:
         """The tools that may serve the question, or none and why."""
-        route = self.dispatcher.within(name, question) if name else self.dispatcher.route(question)
         if (bypass := admit(question)) is not None:
             return (), bypass.reason
+        route = self.dispatcher.within(name, question) if name else self.dispatcher.route(question)
         return (route.tools, "") if isinstance(route, Hit) else ((), route.reason)
 
     async def _ask(self, rung: RungName, tools: Sequence[Served], question: str) -> Attempt:
