@@ -170,10 +170,18 @@ def _content(record: Record, message: dict[str, Json]) -> str:
 
 def _plain(record: Record, key: str, value: Json) -> str:
     text = _literal(value)
-    # Neither can be kept in every database, and half a surrogate pair not even in UTF-8.
-    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if "\0" in text or not _encodable(text):
         raise record.error(f"{key!r} holds a NUL or half a surrogate pair; remove it")
     return text
+
+
+def _encodable(text: str) -> bool:
+    """Has the text a form in UTF-8? JSON can spell half a surrogate pair, which has none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _literal(value: Json) -> str:

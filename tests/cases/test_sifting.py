@@ -1,0 +1,70 @@
+"""The split into shown and held-out cases."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latm.cases import MOST_SHOWN, question_digest, require_enough, split
+from latm.errors import CasesError
+from latm.types import Case, Origin
+
+
+def cases(count: int) -> list[Case]:
+    return [Case(f"question {i}", str(i)) for i in range(count)]
+
+
+@given(st.integers(6, 400), st.integers(0, 99))
+def test_every_case_is_on_exactly_one_side_and_the_counts_keep_their_bounds(
+    count: int, seed: int
+) -> None:
+    halves = split(cases(count), seed)
+    both = (*halves.shown, *halves.held_out)
+    assert sorted(both, key=lambda c: int(c.answer)) == cases(count)
+    assert 3 <= len(halves.shown) <= MOST_SHOWN
+    assert len(halves.held_out) >= 3
+
+
+def test_about_a_third_is_shown() -> None:
+    shown = sum(len(split(cases(45), seed).shown) for seed in range(100))
+    assert 0.29 < shown / 4500 < 0.37
+
+
+@given(st.integers(6, 60), st.integers(0, 99), st.randoms())
+def test_the_order_of_the_file_does_not_matter(count: int, seed: int, random: Random) -> None:
+    shuffled = cases(count)
+    random.shuffle(shuffled)
+    assert split(shuffled, seed) == split(cases(count), seed)
+
+
+def test_another_seed_splits_otherwise() -> None:
+    assert split(cases(30), 1) != split(cases(30), 2)
+
+
+@given(st.integers(0, 99))
+def test_a_case_keeps_its_side_when_cases_are_added(seed: int) -> None:
+    before, after = split(cases(30), seed), split(cases(33), seed)
+    if len(before.shown) > 3 and len(after.shown) < MOST_SHOWN:
+        assert set(before.shown) <= set(after.shown)
+        assert set(before.held_out) <= set(after.held_out)
+
+
+def test_two_cases_are_too_few() -> None:
+    few = [Case("a", "1", Origin("cases.jsonl", 1)), Case("b", "2", Origin("cases.jsonl", 2))]
+    with pytest.raises(CasesError) as caught:
+        split(few, 0)
+    assert str(caught.value) == (
+        "cases.jsonl has 2 different cases, but at least 6 are needed "
+        "(3 to show the maker, 3 to verify); add more"
+    )
+    with pytest.raises(CasesError, match="the file has 0 different cases"):
+        require_enough([])
+
+
+def test_questions_that_are_the_same_have_the_same_digest() -> None:
+    assert question_digest(" a\r\nb\n") == question_digest("a\nb")
+    assert question_digest("a b") != question_digest("a  b")
+    assert len(question_digest("\ud800")) == 64
