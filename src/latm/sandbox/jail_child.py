@@ -35,10 +35,11 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, _PR_SET_NO_NEW_PRIVS = 22, 2, 38
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _PRELOADED = (
-    "ast base64 bisect calendar collections copy csv dataclasses datetime decimal enum fractions"
-    " functools hashlib heapq io itertools json math numbers operator random re statistics string"
-    " struct textwrap time typing unicodedata urllib.parse"
+    "ast bisect calendar collections copy dataclasses datetime decimal enum fractions functools"
+    " heapq itertools json math operator random re statistics string textwrap time typing"
 )
+# Sizes of the small objects whose addresses tools print: instances, methods, functions.
+_SHIFTED_SIZES = (48, 64, 80, 176)
 
 
 class Config(TypedDict):
@@ -68,11 +69,9 @@ class Problem(Exception):  # noqa: N818  not an error of ours: the tool's end, o
     """The call has no result: (kind, message)."""
 
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+
 # --- shedding rights -------------------------------------------------------------------
-
-
-def libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
 
 
 def check(result: int, what: str) -> int:
@@ -83,15 +82,14 @@ def check(result: int, what: str) -> int:
 
 def restrict_landlock(paths: list[str]) -> None:
     """Only reading and executing below ``paths``; no connections; no signals to others."""
-    lib = libc()
-    abi = check(lib.syscall(_LANDLOCK_CREATE, None, 0, 1), "landlock version")
+    abi = check(LIBC.syscall(_LANDLOCK_CREATE, None, 0, 1), "landlock version")
     files = (1 << 13) - 1
     files |= (1 << 13) if abi >= 2 else 0
     files |= (1 << 14) if abi >= 3 else 0
     files |= (1 << 15) if abi >= 5 else 0
     attributes = struct.pack("=QQQ", files, 3, 3)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
-    ruleset = check(lib.syscall(_LANDLOCK_CREATE, attributes, size, 0), "landlock ruleset")
+    ruleset = check(LIBC.syscall(_LANDLOCK_CREATE, attributes, size, 0), "landlock ruleset")
     execute, read_file, read_folder = 1, 4, 8
     for path in paths:
         try:
@@ -100,17 +98,17 @@ def restrict_landlock(paths: list[str]) -> None:
             continue
         allowed = execute | read_file | (read_folder if os.path.isdir(path) else 0)  # noqa: PTH112
         rule = struct.pack("=Qi", allowed, descriptor)
-        check(lib.syscall(_LANDLOCK_ADD, ruleset, 1, rule, 0), "landlock rule")
+        check(LIBC.syscall(_LANDLOCK_ADD, ruleset, 1, rule, 0), "landlock rule")
         os.close(descriptor)
-    check(lib.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-    check(lib.syscall(_LANDLOCK_RESTRICT, ruleset, 0), "landlock restrict")
+    check(LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    check(LIBC.syscall(_LANDLOCK_RESTRICT, ruleset, 0), "landlock restrict")
     os.close(ruleset)
 
 
 def drop_capabilities() -> None:
     """Root without capabilities is a user like any other."""
     header = struct.pack("=Ii", 0x20080522, 0)
-    check(libc().capset(header, struct.pack("=6I", 0, 0, 0, 0, 0, 0)), "capset")
+    check(LIBC.capset(header, struct.pack("=6I", 0, 0, 0, 0, 0, 0)), "capset")
 
 
 class BpfProgram(ctypes.Structure):
@@ -119,12 +117,11 @@ class BpfProgram(ctypes.Structure):
 
 def install_filter(code: bytes) -> None:
     """Install a seccomp filter; there is no way back."""
-    lib = libc()
     held = ctypes.create_string_buffer(code, len(code))
     program = BpfProgram(len(code) // 8, ctypes.cast(held, ctypes.c_void_p))
-    check(lib.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    check(LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     mode = ctypes.c_ulong(_SECCOMP_MODE_FILTER)
-    check(lib.prctl(_PR_SET_SECCOMP, mode, ctypes.byref(program), 0, 0), "seccomp")
+    check(LIBC.prctl(_PR_SET_SECCOMP, mode, ctypes.byref(program), 0, 0), "seccomp")
 
 
 def lower_limits(cpu_seconds: float, memory_bytes: int) -> None:
@@ -149,13 +146,17 @@ def child(config: Config, descriptor: int) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.dup2(descriptor, _CHILD_SOCKET, inheritable=False)
         if config["descriptors"]:
             os.closerange(_CHILD_SOCKET + 1, 65536)
         # Children of one zygote have one memory layout: without this an address in a result
         # would be the same in each of them, and the tool would pass for deterministic.
-        shift = [[bytes(16 * n) for _ in range(count)] for n, count in enumerate(os.urandom(32))]
+        entropy = os.urandom(len(_SHIFTED_SIZES))
+        shift = [
+            [bytes(size - 33) for _ in range(count % 64)]  # 33: what an empty bytes object takes
+            for size, count in zip(_SHIFTED_SIZES, entropy, strict=True)
+        ]
         if config["filter"]:
             install_filter(base64.b64decode(config["filter"]))
         serve(config["rlimits"])
@@ -289,8 +290,8 @@ class Zygote:
         if self.config["landlock"]:
             drop_capabilities()
             restrict_landlock(self.config["landlock"])
-        libc().prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if self.config["environment"]:
             os.environ.clear()  # noqa: TID251  the jail's own, for the children
         sys.argv[:] = ["tool"]
