@@ -123,21 +123,30 @@ def _number_text(value: Json, decimals: int | None) -> str | None:
 
 def render_value(slot: Slot, value: Json) -> str | None:
     """The text of a value in a slot, or None when the value does not fit its type."""
-    match slot.kind:
-        case "integer":
-            whole = isinstance(value, float) and value.is_integer()
-            text = _number_text(int(value) if whole else value, None)  # type: ignore[arg-type]
-        case "decimal":
-            text = _number_text(value, slot.decimals)
-        case "list":
-            if not isinstance(value, list):
-                return None
-            item = Slot(slot.name, slot.item or "word", decimals=slot.decimals)
-            parts = [render_value(item, v) for v in value]
-            text = (slot.separator or " ").join(p or "" for p in parts) if all(parts) else None
-        case _:
-            text = value if isinstance(value, str) else None
+    if slot.kind == "list":
+        text = _list_text(slot, value)
+    else:
+        text = _scalar_text(slot.kind, value, slot.decimals)
     return text if text is not None and fits(slot, text) else None
+
+
+def _scalar_text(kind: str, value: Json, decimals: int | None) -> str | None:
+    if kind == "integer":
+        whole = isinstance(value, float) and value.is_integer()
+        return _number_text(int(value) if whole else value, None)  # type: ignore[arg-type]
+    if kind == "decimal":
+        return _number_text(value, decimals)
+    return value if isinstance(value, str) else None
+
+
+def _list_text(slot: Slot, value: Json) -> str | None:
+    """The items joined; None when they would be read back as other items."""
+    if not isinstance(value, list):
+        return None
+    parts = [_scalar_text(slot.item or "word", v, slot.decimals) for v in value]
+    separator = slot.separator or " "
+    text = separator.join(p or "" for p in parts)
+    return text if text.split(separator) == parts else None
 
 
 def render(template: Template, values: Sequence[Json]) -> str | None:

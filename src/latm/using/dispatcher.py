@@ -92,7 +92,8 @@ class Dispatcher:
         if name not in self._classes:
             raise UnknownNameError(f"no tool named {name!r} serves; 'latm tools list' shows all")
         members = self._classes[name]
-        return Hit(name, matching(members, question) or members)
+        fitting = matching(members, question) if len(members) > 1 else ()
+        return Hit(name, fitting or members)
 
     def _candidates(self, question: str) -> Iterator[Served]:
         text = question.strip()
