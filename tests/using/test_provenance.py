@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latm.types import Json
-from latm.using.provenance import untraceable
+from latm.using.provenance import left_out, untraceable
 
 _WORD = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
 _JSON: st.SearchStrategy[Json] = st.recursive(
@@ -118,3 +118,43 @@ def test_a_traceable_text_always_stands_in_the_question(value: str, question: st
 @given(value=_JSON, question=st.text(max_size=60))
 def test_no_value_is_an_error(value: Json, question: str) -> None:
     assert isinstance(untraceable({"x": value}, question), tuple)
+
+
+_RIDDLES: list[tuple[str, dict[str, Json]]] = [
+    ("At most 90 figs; 5 owls leave 2. How many figs?", {"limit": 90, "pairs": [[5, 2]]}),
+    ("At most 80 nuts; 7 hens leave 3. How many nuts?", {"limit": 80, "pairs": [[7, 3]]}),
+]
+_SORTS: list[tuple[str, dict[str, Json]]] = [
+    ("Sort these words: pear fig", {"words": ["pear", "fig"]}),
+    ("Sort these words: b a c", {"words": ["b", "a", "c"]}),
+]
+
+
+def test_a_word_that_demonstrations_never_leave_out_may_not_be_left_out() -> None:
+    question = "Sort these words: owl ant bee owl"
+    assert left_out({"words": ["owl", "ant", "bee", "owl"]}, question, _SORTS) == ()
+    assert left_out({"words": ["owl", "ant", "owl"]}, question, _SORTS) == ("bee",)
+    assert left_out({"words": ["owl", "ant", "bee"]}, question, _SORTS) == ("owl",)
+
+
+def test_numbers_are_all_used_where_demonstrations_use_all_though_words_are_not() -> None:
+    question = "At most 1,000 pears; 7 cats leave 3; 9 dogs leave 1. How many pears?"
+    all_of_it: dict[str, Json] = {"limit": 1000, "pairs": [[7, 3], [9, 1]]}
+    assert left_out(all_of_it, question, _RIDDLES) == ()
+    assert left_out({"limit": 1000, "pairs": [[7, 3]]}, question, _RIDDLES) == ("9", "1")
+
+
+def test_another_wording_is_not_held_to_the_fixed_words() -> None:
+    assert left_out({"words": ["b"]}, "Please order these: b a", _SORTS) == ()
+
+
+def test_one_demonstration_shows_nothing_about_what_is_left_out() -> None:
+    assert left_out({"words": ["b"]}, "Sort these words: b a", _SORTS[:1]) == ()
+
+
+@given(words=st.lists(_WORD, min_size=1, max_size=12), data=st.data())
+def test_any_word_dropped_from_a_list_is_noticed(words: list[str], data: st.DataObject) -> None:
+    dropped = data.draw(st.integers(0, len(words) - 1))
+    kept: list[Json] = [w for n, w in enumerate(words) if n != dropped]
+    question = f"Sort these words: {' '.join(words)}"
+    assert left_out({"words": kept}, question, _SORTS) == (words[dropped],)

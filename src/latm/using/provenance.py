@@ -1,8 +1,9 @@
-"""Where does an argument come from? Every value must stand in the request itself.
+"""Do the arguments say what the request says? Nothing added, nothing left out.
 
-Arguments of a light model and the question flow in, the paths of values without a source
-flow out. Invariant: nothing that the question does not say verbatim passes; when in doubt
-a value is untraceable, because a wrong answer is worse than none.
+Arguments of a light model and the question flow in; the paths of values without a source
+(`untraceable`) and the words of the question without a place (`left_out`) flow out.
+Invariant: nothing that the question does not say verbatim passes; when in doubt a value is
+untraceable, because a wrong answer is worse than none.
 
 What counts as said:
 
@@ -21,16 +22,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import cast
 
+from latm.induction import tokens
 from latm.types import Json
 
 _NUMBER = re.compile(
     r"((?<![\w)\]])-)?(?<!\w)(?<![0-9]\.)"
     r"((?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?+)(?![eE][+-]?[0-9])"
 )
+_KINDS = ("number", "word", "mark")
 _SENTENCE_MARKS = frozenset(".,;:!?")
 
 
@@ -50,6 +53,70 @@ def untraceable(
         for name, value in arguments.items()
         for path in search.missing(value, f"$.{name}", _part(properties, name))
     )
+
+
+def left_out(
+    arguments: Mapping[str, Json],
+    question: str,
+    demonstrations: Sequence[tuple[str, Mapping[str, Json]]],
+) -> tuple[str, ...]:
+    """What the question says and the arguments leave out, where demonstrations never do.
+
+    Numbers, words and marks are looked at apart. Where all demonstrations leave the same
+    ones of a kind aside (the fixed words of the class, or none at all), the question must
+    do so too: a list of words loses none. Where demonstrations differ in what they leave
+    aside (the goods and animals of a riddle), or the question lacks those fixed words
+    (it is worded in another way), the kind tells nothing and is passed over.
+
+    Args:
+        demonstrations: questions with the arguments of their calls.
+    """
+    missing: list[str] = []
+    for kind in _KINDS:
+        aside = [_aside(kind, asked, given) for asked, given in demonstrations]
+        given = any(_tokens(kind, _texts(dict(row))) for _, row in demonstrations)
+        if given and all(a == aside[0] for a in aside) and len(aside) > 1:
+            own = _aside(kind, question, arguments)
+            if aside[0] <= own:
+                missing += (own - aside[0]).elements()
+    return tuple(missing)
+
+
+def _aside(kind: str, question: str, arguments: Mapping[str, Json]) -> Counter[str]:
+    """Tokens of the question that the arguments do not use."""
+    return _tokens(kind, [question]) - _tokens(kind, _texts(dict(arguments)))
+
+
+def _texts(value: Json) -> list[str]:
+    """All scalars of a value as texts."""
+    if isinstance(value, dict):
+        return [text for below in value.values() for text in _texts(below)]
+    if isinstance(value, list):
+        return [text for below in value for text in _texts(below)]
+    return [] if value is None or isinstance(value, bool) else [str(value)]
+
+
+def _tokens(kind: str, texts: Sequence[str]) -> Counter[str]:
+    return Counter(
+        _canonical(token)
+        for text in texts
+        for token in tokens(text)
+        if not token.isspace() and _kind(token) == kind
+    )
+
+
+def _kind(token: str) -> str:
+    if token[0].isdigit():
+        return "number"
+    return "word" if token[0].isalpha() else "mark"
+
+
+def _canonical(token: str) -> str:
+    """1.50 and 1.5 are one number, as are 1,000 and 1000; a time or a date stays as it is."""
+    match = _NUMBER.fullmatch(token)
+    if match is None:
+        return token
+    return f"{Decimal(match[2].replace(',', '')).normalize():f}"
 
 
 class _Search:

@@ -23,7 +23,7 @@ from jsonschema.exceptions import SchemaError
 from latm.execution import GLUE, positional
 from latm.models import Model
 from latm.types import ChatRequest, Demonstration, Json, Message, Reply, Tool, Usage
-from latm.using.provenance import untraceable
+from latm.using.provenance import left_out, untraceable
 
 _MOST_DEMONSTRATIONS = 3
 _MOST_QUESTION = 8000
@@ -63,7 +63,7 @@ class Turn:
 
 
 async def fill(model: Model, tool: Tool, question: str) -> Turn:
-    """Have the arguments filled in under the tool's schema, and trace them to the question.
+    """Have the arguments filled in under the tool's schema, and compare them to the question.
 
     Raises:
         ModelUnavailableError: the model cannot be reached, started or loaded.
@@ -175,6 +175,9 @@ def read_arguments(tool: Tool, question: str, reply: Reply) -> tuple[tuple[Json,
     foreign = untraceable(value, question, schema)
     if foreign:
         return None, f"the question does not say {', '.join(foreign[:3])}"
+    missed = left_out(value, question, _demonstrated(tool.demonstrations))
+    if missed:
+        return None, f"the arguments leave out {', '.join(map(repr, missed[:3]))}"
     return tuple(positional(tool.solver, value)), ""
 
 
@@ -220,6 +223,13 @@ def _targets(node: ast.stmt) -> list[ast.expr]:
         if isinstance(inner, ast.Assign | ast.AnnAssign | ast.AugAssign)
         for target in (inner.targets if isinstance(inner, ast.Assign) else [inner.target])
     ]
+
+
+@lru_cache(maxsize=256)
+def _demonstrated(
+    demonstrations: tuple[Demonstration, ...],
+) -> tuple[tuple[str, Mapping[str, Json]], ...]:
+    return tuple((d.question, json.loads(d.arguments)) for d in demonstrations if d.arguments)
 
 
 @lru_cache(maxsize=1024)
