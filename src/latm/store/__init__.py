@@ -1,0 +1,43 @@
+"""Seam: a database connection; over it the repositories in which the three flows meet.
+
+Values of `latm.types` flow in and out. Invariant: what was verified, compared, spent or
+decided is only ever appended, and a tool's content never changes under its version.
+
+`Store.open` gives the repositories: ``toolbox`` (tools, states, events), ``cases``,
+``evidence``, ``usage`` and ``journal``. Dialects differ in `connection` only; any of them
+must pass `latm.store.conformance`.
+"""
+
+from __future__ import annotations
+
+from latm.store.journal import JournaledModel
+from latm.store.rows import (
+    CasesAdded,
+    Comparison,
+    Counts,
+    Damage,
+    Money,
+    Outcome,
+    StoredTool,
+    ToolEvent,
+    UsageKey,
+    UsageRow,
+    UsageSum,
+)
+from latm.store.store import Store
+
+__all__ = [
+    "CasesAdded",
+    "Comparison",
+    "Counts",
+    "Damage",
+    "JournaledModel",
+    "Money",
+    "Outcome",
+    "Store",
+    "StoredTool",
+    "ToolEvent",
+    "UsageKey",
+    "UsageRow",
+    "UsageSum",
+]

@@ -1,0 +1,73 @@
+"""Repository of evidence: a tool's answers held against reference answers.
+
+`Comparison`s flow in, `Counts` flow out. Invariant: comparisons are only appended, and a
+case counts once for a version however often it is compared, so that repetition cannot
+lower the error bound; once wrong, it stays wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+
+from latm.store.connection import Database
+from latm.store.rows import Comparison, Counts, Outcome, Source
+from latm.store.schema import comparison as comparisons
+
+_BY_WEIGHT: tuple[Outcome, ...] = ("abstained", "failed", "right", "wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Comparisons of all versions."""
+
+    _database: Database
+
+    async def append(self, compared: Iterable[Comparison]) -> None:
+        """Put comparisons on record, all or none.
+
+        Raises:
+            StoreError: a version is not in the toolbox.
+        """
+        at = self._database.now()
+        rows = [{**asdict(one), "at": at} for one in compared]
+        if rows:
+            async with self._database.write() as connection:
+                await connection.execute(comparisons.insert(), rows)
+
+    async def counts(self, version: str, *sources: Source) -> Counts:
+        """How a version fared on different cases.
+
+        Parameters:
+            sources: only comparisons from these; from all when none is named.
+        """
+        weight = sa.case(
+            {outcome: weight for weight, outcome in enumerate(_BY_WEIGHT)},
+            value=comparisons.c.outcome,
+        )
+        condition = comparisons.c.version == version
+        if sources:
+            condition &= comparisons.c.source.in_(sources)
+        by_case = (
+            sa.select(sa.func.max(weight).label("weight"))
+            .where(condition)
+            .group_by(comparisons.c.case_digest)
+            .subquery()
+        )
+        query = sa.select(by_case.c.weight, sa.func.count()).group_by(by_case.c.weight)
+        async with self._database.read() as connection:
+            found = {row[0]: row[1] for row in await connection.execute(query)}
+        return Counts(**{_BY_WEIGHT[weight]: count for weight, count in found.items()})
+
+    async def wrong(self, version: str) -> tuple[Comparison, ...]:
+        """The comparisons that came out wrong, in order: cases for the next version."""
+        c = comparisons.c
+        query = (
+            sa.select(c.version, c.case_digest, c.outcome, c.source, c.got)
+            .where(c.version == version, c.outcome == "wrong")
+            .order_by(c.number)
+        )
+        async with self._database.read() as connection:
+            return tuple(Comparison(*row) for row in await connection.execute(query))

@@ -1,0 +1,134 @@
+"""Journal of model calls: a job that was killed goes on without paying twice.
+
+Replies flow in under a job and a key, and out again in the next run of the job. Invariant:
+the reply and the usage it stands for are written in one transaction, so a call is on
+record either wholly or not at all, and its cost is counted once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from typing import Protocol
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from latm.identity import canonical_json, digest
+from latm.store.connection import Database, insert_new
+from latm.store.rows import UsageRow
+from latm.store.schema import journal as table
+from latm.store.schema import usage as usage_table
+from latm.store.usage import usage_values
+from latm.types import ChatRequest, Purpose, Reply
+
+_REPLY = TypeAdapter(Reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Replies by job and key."""
+
+    _database: Database
+
+    async def get(self, job: str, key: str) -> Reply | None:
+        """The reply on record, None when there is none."""
+        query = sa.select(table.c.reply).where(table.c.job == job, table.c.key == key)
+        async with self._database.read() as connection:
+            text: str | None = await connection.scalar(query)
+        return None if text is None else _REPLY.validate_json(text)
+
+    async def put(self, job: str, key: str, reply: Reply, usage: UsageRow | None = None) -> None:
+        """Put a reply on record, with its usage; the first reply under a key stays.
+
+        Parameters:
+            usage: written in the same transaction, and only when the reply is new.
+        """
+        now = self._database.now()
+        row = {"job": job, "key": key, "reply": _REPLY.dump_json(reply).decode(), "at": now}
+        async with self._database.write() as connection:
+            result = await connection.execute(insert_new(table, [row]))
+            if usage is not None and result.rowcount:
+                values = usage_values(replace(usage, job=job), now)
+                await connection.execute(usage_table.insert().values(values))
+
+    async def forget(self, job: str) -> None:
+        """Drop the replies of a job that is done; their usage stays."""
+        async with self._database.write() as connection:
+            await connection.execute(table.delete().where(table.c.job == job))
+
+
+class ChatModel(Protocol):
+    """The part of `latm.models.Model` that is needed here; siblings do not import each other."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def chat(self, request: ChatRequest) -> Reply: ...
+
+    async def aclose(self) -> None: ...
+
+
+class JournaledModel:
+    """A model whose calls are on record: in a second run of the job they are not made again.
+
+    The n-th call with the same request is another sample, and has its own key; so a run
+    must make its calls in a repeatable order, as far as requests are the same.
+    """
+
+    def __init__(
+        self,
+        inner: ChatModel,
+        journal: Journal,
+        job: str,
+        *,
+        purpose: Purpose | None = None,
+        tool_name: str | None = None,
+    ) -> None:
+        """Wrap a model.
+
+        Parameters:
+            job: names the job; equal for runs that may share replies.
+            purpose: when given, a usage row of this purpose is written with every new reply.
+            tool_name: the request class, for the usage row.
+        """
+        self._inner = inner
+        self._journal = journal
+        self._job = job
+        self._purpose: Purpose | None = purpose
+        self._tool_name = tool_name
+        self._seen: Counter[str] = Counter()
+        self.replayed = 0
+        """Calls answered from the journal."""
+
+    @property
+    def name(self) -> str:
+        """Full name of the inner model."""
+        return self._inner.name
+
+    async def chat(self, request: ChatRequest) -> Reply:
+        """Answer from the journal, or by the inner model; raises what that raises."""
+        content = digest(canonical_json([self._inner.name, asdict(request)]))
+        self._seen[content] += 1
+        key = f"{content}:{self._seen[content]}"
+        if (known := await self._journal.get(self._job, key)) is not None:
+            self.replayed += 1
+            return known
+        reply = await self._inner.chat(request)
+        await self._journal.put(self._job, key, reply, self._usage(reply))
+        return reply
+
+    async def aclose(self) -> None:
+        """Close the inner model."""
+        await self._inner.aclose()
+
+    def _usage(self, reply: Reply) -> UsageRow | None:
+        if self._purpose is None:
+            return None
+        return UsageRow(
+            purpose=self._purpose,
+            name=self._tool_name,
+            model=reply.model,
+            usage=reply.usage,
+            cost_usd=reply.cost_usd,
+        )

@@ -1,0 +1,107 @@
+"""The tables, as the newest migration leaves them.
+
+Nothing flows in; the repositories build their statements on these. Invariant: a database
+migrated to `HEAD` has exactly these tables (tests compare the two), and money is an
+integer of pico-dollars, which adds up exactly in every dialect.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+HEAD = "0001"
+"""The migration that this code works with."""
+
+metadata = sa.MetaData()
+
+# SQLite numbers rows by itself only under the type name INTEGER.
+_Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _number() -> sa.Column[int]:
+    return sa.Column("number", _Number, primary_key=True, autoincrement=True)
+
+
+tool = sa.Table(
+    "tool",
+    metadata,
+    _number(),
+    sa.Column("version", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.String(48), nullable=False),
+    sa.Column("shape", sa.Integer, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("added_at", sa.String(32), nullable=False),
+    sa.Index("tool_by_name", "name", "shape"),
+    sa.Index("tool_by_state", "state", "name", "shape"),
+)
+
+tool_event = sa.Table(
+    "tool_event",
+    metadata,
+    _number(),
+    sa.Column("version", sa.String(64), sa.ForeignKey("tool.version"), nullable=False),
+    sa.Column("event", sa.String(16), nullable=False),
+    sa.Column("before", sa.String(16)),
+    sa.Column("after", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
+    sa.Index("tool_event_by_version", "version"),
+)
+
+class_case = sa.Table(
+    "class_case",
+    metadata,
+    _number(),
+    sa.Column("name", sa.String(48), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("source", sa.Text),
+    sa.Column("line", sa.Integer),
+    sa.Column("at", sa.String(32), nullable=False),
+    sa.UniqueConstraint("name", "digest", name="class_case_once"),
+)
+
+comparison = sa.Table(
+    "comparison",
+    metadata,
+    _number(),
+    sa.Column("version", sa.String(64), sa.ForeignKey("tool.version"), nullable=False),
+    sa.Column("case_digest", sa.String(64), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("got", sa.Text),
+    sa.Column("at", sa.String(32), nullable=False),
+    sa.Index("comparison_by_version", "version", "case_digest"),
+)
+
+usage = sa.Table(
+    "usage",
+    metadata,
+    _number(),
+    sa.Column("purpose", sa.String(16), nullable=False),
+    sa.Column("rung", sa.String(16)),
+    sa.Column("name", sa.String(48)),
+    sa.Column("version", sa.String(64)),
+    sa.Column("model", sa.Text),
+    sa.Column("job", sa.Text),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cost_pico_usd", sa.BigInteger),
+    sa.Column("avoided_pico_usd", sa.BigInteger),
+    sa.Column("at", sa.String(32), nullable=False),
+    sa.Index("usage_by_name", "name", "purpose"),
+    sa.Index("usage_by_job", "job"),
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("job", sa.Text, primary_key=True),
+    sa.Column("key", sa.String(96), primary_key=True),
+    sa.Column("reply", sa.Text, nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
+)
