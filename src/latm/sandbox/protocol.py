@@ -183,7 +183,7 @@ def parse_json(payload: bytes) -> Json:
     except RecursionError:
         raise ReplyError("value is nested too deeply") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
-        raise ReplyError(f"reply is not valid JSON: {type(error).__name__}") from None
+        raise ReplyError(f"not valid JSON ({type(error).__name__})") from None
     return plain(raw)
 
 
