@@ -219,10 +219,13 @@ async def _row_of(asked: Asked, answer: Answerer) -> _Row:
     )
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json_bytes(value: Json) -> bytes:
     """Readable where it can be; a half surrogate pair has no other form than its escape."""
     try:
-        return json.dumps(value, ensure_ascii=False).encode()
+        return _encode(value).encode()
     except UnicodeEncodeError:
         return json.dumps(value).encode()
 

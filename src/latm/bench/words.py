@@ -15,12 +15,20 @@ from latm.types import Case, Origin
 
 PREFIX = "Sort the following words alphabetically: List: "
 
-_ONSETS = (
-    "b br c ch cl d dr f fl g gr h j k l m n p pl qu r s sh sl st str t th tr v w wh z".split()
-)
-_VOWELS = "a ai e ea i o oa oo ou u y".split()
-_CODAS = "b ck d ft g ll m mp n nd ng nt p r rd rm s ss st t tch x".split()
-_ENDINGS = ["", "", "", "ed", "er", "ing", "ish", "ly", "ness", "s"]
+_KNOWN = """
+    acorn amber anchor apple arrow autumn bacon badge banjo barley basil beacon blossom bramble
+    bronze cactus candle canyon cedar chalk cherry cinder clover cobalt copper coral cotton
+    crystal daisy dawn desert dolphin ember falcon feather fern fiddle flint forest fossil
+    garden ginger glacier granite harbor hazel heron honey indigo island ivory jasper kettle
+    lantern lemon lichen linen maple marble meadow mellow midnight mosaic nectar nutmeg oak
+    orchard otter pebble pepper pigeon plum prairie quartz quill raven ribbon river saffron
+    sapphire shadow silver sparrow spruce summit thistle thunder timber tulip umber velvet
+    violet walnut willow winter yarrow zephyr
+""".split()
+_ONSETS = "b br c ch cl d f fl g gr h j k l m n p pl r s sh sl st t tr v w z".split()
+_VOWELS = "a e ea i o oo u".split()
+_CODAS = ["", "", "ck", "d", "l", "m", "n", "nd", "r", "s", "t"]
+_ENDINGS = ["", "", "ed", "er", "ing", "ly", "ness", "s"]
 
 TRAPS = (
     *("it&t", "at&t", "r&d", "o'clock", "don't", "dont", "ma'am", "rock'n'roll", "o'brien"),
@@ -65,7 +73,10 @@ def words_of(question: str) -> list[str]:
 
 
 def _word(dice: random.Random) -> str:
-    syllables = dice.choice((1, 1, 2, 2, 3))
+    """A known word, or one that nobody has met."""
+    if dice.random() < 0.4:
+        return dice.choice(_KNOWN)
+    syllables = dice.choice((1, 2, 2))
     body = "".join(
         dice.choice(_ONSETS) + dice.choice(_VOWELS) + dice.choice(_CODAS) for _ in range(syllables)
     )
