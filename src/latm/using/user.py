@@ -190,16 +190,9 @@ def read_code(reply: Reply) -> tuple[str | None, str]:
     if reply.finish == "length":
         return None, "the code was cut at the bound of tokens"
     code = _block(reply.text)
-    try:
-        body = ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    names = _answers(code)
+    if names is None:
         return None, "the reply is not Python"
-    names = [
-        target.id
-        for node in body
-        for target in _targets(node)
-        if isinstance(target, ast.Name) and target.id.startswith("ans")
-    ]
     if not names:
         return None, "the code does not set `ans`"
     return (code if "ans" in names else f"{code}\nans = {names[-1]}"), ""
@@ -209,10 +202,22 @@ _FENCE = re.compile(r"```[a-zA-Z]*\n")
 
 
 def _block(text: str) -> str:
+    """The code of a reply: before a closing fence that was never opened, or in the first one."""
+    before = text.partition("```")[0].strip()
     opening = _FENCE.search(text)
-    if opening is None:
-        return text.partition("```")[0].strip()
+    if opening is None or _answers(before):
+        return before
     return text[opening.end() :].partition("```")[0].rstrip()
+
+
+def _answers(code: str) -> list[str] | None:
+    """Names beginning with ``ans`` that a code sets, in order; None when it is not Python."""
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    targets = (target for node in body for target in _targets(node))
+    return [t.id for t in targets if isinstance(t, ast.Name) and t.id.startswith("ans")]
 
 
 def _targets(node: ast.stmt) -> list[ast.expr]:
@@ -240,6 +245,7 @@ def _schema(text: str) -> Mapping[str, Json]:
 
 @lru_cache(maxsize=1024)
 def _validator(text: str) -> Draft202012Validator:
+    Draft202012Validator.check_schema(_schema(text))
     return Draft202012Validator(_schema(text))
 
 
