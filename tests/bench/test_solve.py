@@ -76,7 +76,7 @@ def word_template() -> Template:
     return template
 
 
-def word_sorter() -> Tool:
+def word_sorter(engine_version: str) -> Tool:
     template = word_template()
     return Tool(
         name="word-sorting",
@@ -87,7 +87,7 @@ def word_sorter() -> Tool:
             "solve",
             (Parameter("words", (template.slots[0].name,)),),
             "monty",
-            "monty-test",
+            engine_version,
         ),
         answer=induce_answer([c.answer for c in words.cases(0, 20)]),
         schema="{}",
@@ -100,7 +100,9 @@ def word_sorter() -> Tool:
 async def test_the_tool_rung_answers_every_new_word_list_right_in_the_real_sandbox() -> None:
     sandbox = await MontySandbox.open(2)
     try:
-        flow = Flow(Dispatcher([word_sorter()]), Executor({"monty": sandbox}, Limits()))
+        flow = Flow(
+            Dispatcher([word_sorter(sandbox.version)]), Executor({"monty": sandbox}, Limits())
+        )
         answer = partial(flow.answer, name="word-sorting", rungs=("tool",))
         result = await solve.word_sorting(answer, count=200, seed=11)
     finally:

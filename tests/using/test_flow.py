@@ -141,11 +141,14 @@ async def test_the_next_tool_of_the_class_is_asked_when_the_first_takes_no_json(
     assert answer.receipt.version == version_of(second)
 
 
-async def test_no_tokens_are_spent_on_a_tool_whose_sandbox_is_missing() -> None:
-    user = FakeModel(ARGUMENTS)
-    path = Flow(Dispatcher([tool()]), executor(), user, FakeModel("apple pear"))
-    answer = await path.answer(OTHER_WORDING, name="sorting")
-    assert (answer.receipt.rung, user.requests) == ("upstream", [])
+async def test_no_tokens_are_spent_on_a_tool_whose_engine_is_missing_or_another() -> None:
+    other = FakeSandbox()
+    other.version = "fake-2"
+    for runs in (executor(), executor(other)):
+        user = FakeModel(ARGUMENTS)
+        path = Flow(Dispatcher([tool()]), runs, user, FakeModel("apple pear"))
+        answer = await path.answer(OTHER_WORDING, name="sorting")
+        assert (answer.receipt.rung, user.requests) == ("upstream", [])
 
 
 async def test_what_was_spent_before_the_sandbox_broke_is_in_the_receipt() -> None:

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from latm.errors import ModelError, SandboxUnavailableError
 from latm.execution import Execution, Executor
 from latm.models import Model
-from latm.types import Answer, Receipt, RungName, Usage
+from latm.types import Answer, Receipt, RungName, Solver, Usage
 from latm.using import user
 from latm.using.dispatcher import Served
 
@@ -61,7 +61,7 @@ async def by_user(
     reason, usage, cost = "no tool serves the question", _NOTHING, _ZERO
     for served in tools:
         try:
-            executor.engine_version(served.tool.solver.engine)  # before tokens are spent
+            _require(executor, served.tool.solver)
             turn = await _turn(model, served, question, mode)
             usage, cost = usage + turn.usage, add(cost, turn.cost_usd)
             done = await _run(executor, served, turn)
@@ -72,6 +72,21 @@ async def by_user(
             return Attempt("user", done.text, f"{model.name} wrote the call", served, usage, cost)
         reason = done.reason
     return Attempt("user", None, reason, None, usage, cost)
+
+
+def _require(executor: Executor, solver: Solver) -> None:
+    """Find out before tokens are spent that the call they make could not run.
+
+    Raises:
+        SandboxUnavailableError: the engine is absent, or not the one that the tool was
+            verified in.
+    """
+    here = executor.engine_version(solver.engine)
+    if here != solver.engine_version:
+        raise SandboxUnavailableError(
+            f"the tool was verified in {solver.engine_version!r}, this machine has {here!r}; "
+            "run 'latm tools verify' to judge it here"
+        )
 
 
 async def _turn(model: Model, served: Served, question: str, mode: UserMode) -> user.Turn:
