@@ -102,7 +102,7 @@ class Executor:
             values: positional arguments of the solver.
         """
         program = Program(solver.source, solver.entry)
-        return _executed(await self._run(solver.engine, program, values), answer)
+        return _executed(await self._run(solver, program, values), answer)
 
     async def code(self, solver: Solver, answer: Template, code: str) -> Execution:
         """Run free code of a light model after the solver's source (LATM, section 3.2).
@@ -112,12 +112,12 @@ class Executor:
         """
         value = f"{FINISH}(ans)" if f"def {FINISH}(" in solver.source else "ans"
         source = f"{solver.source}\n\n{code}\n\ndef {_CODE_ENTRY}():\n    return {value}\n"
-        outcome = await self._run(solver.engine, Program(source, _CODE_ENTRY), ())
+        outcome = await self._run(solver, Program(source, _CODE_ENTRY), ())
         return _executed(outcome, answer, free=True)
 
     async def outcome(self, solver: Solver, values: Sequence[Json]) -> Outcome:
         """The raw outcome of one call, for the maker's search."""
-        return await self._run(solver.engine, Program(solver.source, solver.entry), values)
+        return await self._run(solver, Program(solver.source, solver.entry), values)
 
     def _engine(self, engine: EngineName) -> Sandbox:
         sandbox = self._sandboxes.get(engine)
@@ -128,8 +128,14 @@ class Executor:
             )
         return sandbox
 
-    async def _run(self, engine: EngineName, program: Program, values: Sequence[Json]) -> Outcome:
-        return await self._engine(engine).run(program, values, self._limits)
+    async def _run(self, solver: Solver, program: Program, values: Sequence[Json]) -> Outcome:
+        sandbox = self._engine(solver.engine)
+        if sandbox.version != solver.engine_version:
+            raise SandboxUnavailableError(
+                f"the tool was verified in {solver.engine_version!r}, this machine has "
+                f"{sandbox.version!r}; run 'latm tools verify' to judge it here"
+            )
+        return await sandbox.run(program, values, self._limits)
 
 
 def positional(solver: Solver, arguments: Mapping[str, Json]) -> list[Json]:

@@ -16,16 +16,20 @@ from latm import __version__
 from latm.errors import LatmError
 
 _COMMANDS = {
-    "make": "Make a verified tool from a file of questions and answers.",
-    "solve": "Answer a file of questions with a tool.",
-    "ask": "Answer one question with whichever tool serves it.",
+    "make": "Make a verified tool from a file of questions and answers.\n\n"
+    "Example: latm make cases.jsonl --name word-sorting",
+    "solve": "Answer a file of questions with the tool of a class.\n\n"
+    "Example: latm solve word-sorting questions.jsonl -o answers.jsonl",
+    "ask": "Answer one question with whichever tool serves it.\n\n"
+    'Example: latm ask "Sort the following words alphabetically: List: pear fig apple"',
     "tools": "List, show, verify, promote, retire and import tools.",
     "models": "List, fetch and verify the embedded models.",
     "sandbox": "Check the sandbox of this machine; run one function in it.",
     "bench": "Measure: sandbox, solve, tasks.",
     "db": "Look after the database.",
-    "demo": "Make a tool with the embedded model and show what it saves.",
+    "demo": "Make a tool with the embedded model and show what it saves.\n\nExample: latm demo",
 }
+"""First paragraph: the line in the list of commands; all of it: the command's own help."""
 _FUNCTIONS = frozenset(["make", "solve", "ask", "demo"])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -50,7 +50,7 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
-def progress(text: str, total: int | None, *, quiet: bool) -> Iterator[Progress | None]:
+def progress(text: str, total: int | None, *, quiet: bool) -> Generator[Progress | None]:
     """A progress bar on stderr with one task; None when it would be seen by nobody."""
     if quiet or not sys.stderr.isatty():
         yield None

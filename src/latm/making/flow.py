@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from latm.execution import matcher_of
 from latm.induction import Cluster, induce
 from latm.making.budget import Budget
-from latm.making.maker import Attempt, Candidate, Maker
+from latm.making.maker import Candidate, Maker
 from latm.making.shape import Shape, build_shape
 from latm.making.verifier import Judgement, Verifier
 from latm.making.wrapper import wrap
-from latm.types import Case, Provenance, Tool
+from latm.types import Case, Provenance, Tool, Verdict
 
 MIN_HELD_OUT = 3
 
@@ -42,9 +42,15 @@ class Order:
 
 @dataclass(slots=True)
 class Made:
-    """What came of it; also with tools, ``reasons`` tells what is not covered and why."""
+    """What came of it; also with tools, ``reasons`` tells what is not covered and why.
+
+    Attributes:
+        verdicts: of each tool, on its held-out cases.
+        held_out_uncovered: held-out questions that no template takes.
+    """
 
     tools: list[Tool] = field(default_factory=list[Tool])
+    verdicts: list[tuple[Verdict, ...]] = field(default_factory=list[tuple[Verdict, ...]])
     reasons: list[str] = field(default_factory=list[str])
     held_out_uncovered: int = 0
 
@@ -70,22 +76,24 @@ async def make(order: Order, maker: Maker, verifier: Verifier, budget: Budget) -
             continue
         shape = build_shape(len(made.tools), cluster.template, cases)
         part = budget.part(len(cases) / len(order.shown))
-        tool, reason = await _make_shape(order, shape, held_out[index], (maker, verifier, part))
+        judged = await _make_shape(order, shape, held_out[index], (maker, verifier, part))
         budget.absorb(part)
-        if tool:
-            made.tools.append(tool)
+        if isinstance(judged, str):
+            made.reasons.append(f"shape {index} ({len(cases)} shown cases): {judged}")
         else:
-            made.reasons.append(f"shape {index} ({len(cases)} shown cases): {reason}")
+            made.tools.append(judged[0])
+            made.verdicts.append(judged[1].on_held_out)
     return made
 
 
 async def _make_shape(
     order: Order, shape: Shape, held_out: Sequence[Case], parts: tuple[Maker, Verifier, Budget]
-) -> tuple[Tool | None, str]:
+) -> tuple[Tool, Judgement] | str:
+    """The accepted tool with its judgement, or the reason for none."""
     maker, verifier, budget = parts
     reason = _unmakeable(shape, held_out)
     if reason:
-        return None, reason
+        return reason
     looks = 0
     shown = [e.case for e in shape.examples]
     reason = "no candidate passed the shown cases within the budget"
@@ -94,9 +102,9 @@ async def _make_shape(
         tool = wrap(order.name, candidate.shape, candidate.solver, _provenance(order, candidate))
         judgement = await verifier.judge(tool, shown, held_out, looks=looks)
         if judgement.accepted:
-            return replace(tool, verification=judgement.verification), ""
+            return replace(tool, verification=judgement.verification), judgement
         reason = f"the verifier refused: {', '.join(judgement.reasons)}"
-    return None, reason
+    return reason
 
 
 def _deal(cases: Sequence[Case], clusters: Sequence[Cluster]) -> list[list[Case]]:
@@ -130,6 +138,3 @@ def _unmakeable(shape: Shape, held_out: Sequence[Case]) -> str:
 
 def _provenance(order: Order, candidate: Candidate) -> Provenance:
     return Provenance("made", order.maker, candidate.attempt.strategy, order.created_at)
-
-
-__all__ = ["Attempt", "Judgement", "Made", "Order", "make"]

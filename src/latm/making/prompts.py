@@ -11,15 +11,16 @@ in the portfolio: from assertions alone the embedded model returns a list unsort
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from latm.making.shape import Example, Shape
-from latm.types import ChatRequest, Message
+from latm.types import ChatRequest, Json, Message
 
 ENTRY = "solve"
 _SHOWN_CHARACTERS = 500
+_VOCABULARY = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,12 @@ PORTFOLIO = (
     Strategy("brute-force", True, "Use a brute force search over all candidates.", "numbers"),
     Strategy("numbers", task=True, view="numbers"),
     Strategy("simulate", task=True, hint="Simulate the steps one after the other."),
-    Strategy("stack", task=True, hint="Use a stack and a dictionary of pairs."),
+    Strategy(
+        "stack",
+        task=True,
+        hint="Use a stack and a dictionary of pairs. "
+        "Return the partners of what is left on the stack, last first.",
+    ),
     Strategy("plain-text", task=True, view="text"),
     Strategy("overlap", task=True, hint="Compare all pairs; return the earliest that fits."),
     Strategy("permutations", task=True, hint="Try all permutations against the constraints."),
@@ -67,7 +73,7 @@ def propose(shape: Shape, strategy: Strategy, *, temperature: float, seed: int) 
     lines = ["Write a Python function that makes all assertions true.", ""]
     if strategy.task:
         lines += ["It answers questions of this form:", _quoted(described(shape))]
-        lines.append("")
+        lines += [*_vocabularies(shape), ""]
     if strategy.hint:
         lines += [strategy.hint, ""]
     lines += [signature(shape), "", *(assertion(shape, e) for e in chosen), ""]
@@ -106,6 +112,19 @@ def described(shape: Shape) -> str:
     for slot, literal in zip(shape.template.slots, shape.template.literals[1:], strict=True):
         shown += [f"{{{terms[slot.name]}}}" if slot.name in terms else "...", literal]
     return "".join(shown)
+
+
+def _vocabularies(shape: Shape) -> Iterator[str]:
+    """The items of a list that come from a small fixed set, so that none is forgotten."""
+    for n, name in enumerate(shape.names):
+        values = [e.arguments[n] for e in shape.examples]
+        items = {i for v in values if isinstance(v, list) for i in v if isinstance(i, str)}
+        if 1 < len(items) <= _VOCABULARY and sum(map(_length, values)) > 3 * len(items):
+            yield f"Items of {name}: {sorted(items)}"
+
+
+def _length(value: Json) -> int:
+    return len(value) if isinstance(value, list) else 0
 
 
 def signature(shape: Shape) -> str:

@@ -25,7 +25,7 @@ class Judgement:
     """The verifier's result: counts, the verdicts behind them, and the decision."""
 
     verification: Verification
-    verdicts: tuple[Verdict, ...]
+    on_held_out: tuple[Verdict, ...]
     reasons: tuple[str, ...]
 
     @property
@@ -77,7 +77,7 @@ class Verifier:
             cases_digest=digest(canonical_json([[c.question, c.answer] for c in held_out])),
         )
         reasons = tuple(_reasons(on_shown, on_held_out, repeatable=repeatable))
-        return Judgement(verification, (*on_shown, *on_held_out), reasons)
+        return Judgement(verification, on_held_out, reasons)
 
 
 def _verdict(case: Case, execution: Execution) -> Verdict:

@@ -1,0 +1,327 @@
+"""Settings in, wired objects out: the only place that names concrete adapters.
+
+Invariant: what is opened here is closed here, and nothing heavy (a provider library, the
+embedded model, an interpreter's processes) is loaded before it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from latm.cases import Split, question_digest, split
+from latm.errors import SandboxUnavailableError
+from latm.execution import Executor
+from latm.identity import canonical_json, digest, version_of
+from latm.making.budget import Budget
+from latm.making.flow import Made, Order, make
+from latm.making.maker import Attempt, Maker
+from latm.making.promoter import Promoter
+from latm.making.transcripts import import_transcript, read_transcript
+from latm.making.verifier import Judgement, Verifier
+from latm.models import Model
+from latm.monitor.bound import cases_needed, upper_bound
+from latm.sandbox import Sandbox
+from latm.settings import Settings
+from latm.store import Comparison, JournaledModel, Store, StoredTool
+from latm.types import Case, EngineName, RungName, Tool, Usage, Verdict
+from latm.using.dispatcher import Dispatcher
+from latm.using.flow import RUNGS, Flow
+from latm.using.ladder import UserMode
+
+_log = logging.getLogger(__name__)
+
+ENGINES: tuple[EngineName, ...] = ("monty", "jail")
+
+
+@dataclass(frozen=True, slots=True)
+class MakeReport:
+    """What a making came to.
+
+    Attributes:
+        bounds: upper bound of the wrong-answer rate of each tool.
+        more_cases: held-out cases still missing for the user's bound, all right; 0: none.
+        replayed: model calls that an interrupted run had already paid for.
+    """
+
+    name: str
+    tools: tuple[StoredTool, ...]
+    bounds: tuple[float, ...]
+    split: Split
+    uncovered: int
+    attempts: tuple[Attempt, ...]
+    reasons: tuple[str, ...]
+    usage: Usage
+    cost_usd: Decimal | None
+    seconds: float
+    more_cases: int
+    replayed: int
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The open parts of one process."""
+
+    settings: Settings
+    store: Store
+    _models: dict[str, Model] = field(default_factory=dict[str, Model])
+    _sandboxes: dict[EngineName, Sandbox] = field(default_factory=dict[EngineName, Sandbox])
+
+    @property
+    def promoter(self) -> Promoter:
+        return Promoter(self.settings.max_error, self.settings.confidence, upper_bound)
+
+    async def executor(self, engines: Iterable[EngineName] = ENGINES) -> Executor:
+        """An executor over the engines that this machine gives.
+
+        Raises:
+            SandboxUnavailableError: none of them works here.
+        """
+        refused: list[str] = []
+        for engine in engines:
+            if engine not in self._sandboxes:
+                try:
+                    self._sandboxes[engine] = await _open_sandbox(engine)
+                except SandboxUnavailableError as error:
+                    _log.warning("engine %s is not available: %s", engine, error)
+                    refused.append(str(error))
+        if not self._sandboxes:
+            raise SandboxUnavailableError(f"no sandbox works on this machine: {refused[0]}")
+        return Executor(self._sandboxes, self.settings.limits)
+
+    def model(self, name: str) -> Model:
+        """The model of a full name; opened once.
+
+        Raises:
+            UnknownNameError: no such provider or embedded model.
+            ModelFileError: the embedded model's file is not there.
+        """
+        if name not in self._models:
+            self._models[name] = _open_model(name, self.settings)
+        return self._models[name]
+
+    async def flow(
+        self,
+        name: str | None = None,
+        *,
+        rungs: Sequence[RungName] = RUNGS,
+        user_mode: UserMode = "schema",
+        shadow: bool = False,
+    ) -> Flow:
+        """The request path over one class, or over all tools that serve.
+
+        Args:
+            name: of a class: its newest tools, live or not, because it was named.
+            shadow: let tools that are not proven yet serve as well.
+
+        Raises:
+            UnknownNameError: no such class.
+        """
+        toolbox = self.store.toolbox
+        stored = await toolbox.get(name) if name else await toolbox.serving(shadow=shadow)
+        tools = [item.tool for item in stored]
+        engines: set[EngineName] = {t.solver.engine for t in tools} or {"monty"}
+        upstream = self.settings.upstream
+        return Flow(
+            Dispatcher(tools),
+            await self.executor([e for e in ENGINES if e in engines]),
+            user=self.model(self.settings.user) if "user" in rungs else None,
+            upstream=self.model(upstream) if upstream and "upstream" in rungs else None,
+            user_mode=user_mode,
+        )
+
+    async def make(
+        self, name: str, cases: Sequence[Case], report: Callable[[Attempt], None] | None = None
+    ) -> MakeReport:
+        """Make the tools of a class and put them, with their evidence, into the store.
+
+        A second run on the same cases replays the model calls that returned in the first.
+
+        Raises:
+            CasesError: too few cases.
+            ModelError, ModelFileError: the maker cannot be used.
+            SandboxUnavailableError: no engine can run candidates.
+        """
+        started = time.perf_counter()
+        settings = self.settings
+        parts = split(cases, settings.seed)
+        maker_model = JournaledModel(
+            self.model(settings.maker),
+            self.store.journal,
+            _job(name, cases, settings),
+            purpose="making",
+            tool_name=name,
+        )
+        executor = await self.executor()
+        attempts: list[Attempt] = []
+
+        def on_attempt(attempt: Attempt) -> None:
+            attempts.append(attempt)
+            if report:
+                report(attempt)
+
+        await self.store.cases.add(name, cases)
+        budget = Budget(settings.max_tokens, settings.max_cost_usd)
+        order = Order(name, parts.shown, parts.held_out, settings.maker, _now(), seed=settings.seed)
+        maker = Maker(maker_model, executor, on_attempt)
+        made = await make(order, maker, Verifier(executor), budget)
+        stored = await self._keep(made)
+        bounds = tuple(self.promoter.error_upper_bound(t.verification) for t in made.tools)
+        return MakeReport(
+            name=name,
+            tools=stored,
+            bounds=bounds,
+            split=parts,
+            uncovered=made.held_out_uncovered,
+            attempts=tuple(attempts),
+            reasons=tuple(made.reasons),
+            usage=budget.usage,
+            cost_usd=budget.cost_usd,
+            seconds=time.perf_counter() - started,
+            more_cases=self._more_cases(made.tools),
+            replayed=maker_model.replayed,
+        )
+
+    async def _keep(self, made: Made) -> tuple[StoredTool, ...]:
+        """Store tools with the comparisons behind their verification."""
+        if not made.tools:
+            return ()
+        promoter = self.promoter
+        stored = await self.store.toolbox.add_all(
+            [(tool, promoter.starting_state(tool.verification)) for tool in made.tools],
+            reason="verified on held-out cases",
+            evidence=[asdict(tool.verification) for tool in made.tools],
+        )
+        for tool, verdicts in zip(made.tools, made.verdicts, strict=True):
+            await self.record(version_of(tool), verdicts)
+        return stored
+
+    async def verify(self, item: StoredTool, cases: Sequence[Case]) -> Judgement:
+        """Judge a stored tool again, here.
+
+        A tool whose engine has another version here is judged in this one; accepted, it
+        becomes a new version that keeps the state.
+
+        Raises:
+            SandboxUnavailableError: its engine is not to be had here.
+        """
+        executor = await self.executor([item.tool.solver.engine])
+        version = executor.engine_version(item.tool.solver.engine)
+        tool = replace(item.tool, solver=replace(item.tool.solver, engine_version=version))
+        judgement = await Verifier(executor).judge(tool, (), cases)
+        if tool == item.tool:
+            await self.record(item.version, judgement.on_held_out)
+        elif judgement.accepted:
+            moved = replace(
+                tool,
+                verification=judgement.verification,
+                provenance=replace(tool.provenance, parent=item.version, created_at=_now()),
+            )
+            stored = await self.store.toolbox.add(
+                moved,
+                item.state,
+                f"verified in {version}, was in {item.tool.solver.engine_version}",
+            )
+            await self.record(stored.version, judgement.on_held_out)
+        return judgement
+
+    async def import_transcript(self, name: str, path: Path) -> StoredTool:
+        """Verify a published LATM transcript here and store its tool.
+
+        Raises:
+            ImportFileError: the file is no such transcript.
+            NotToolableError: its cases do not come out right here.
+        """
+        tool = await import_transcript(
+            read_transcript(path), await self.executor(), name=name, created_at=_now()
+        )
+        state = self.promoter.starting_state(tool.verification)
+        return await self.store.toolbox.add(tool, state, f"imported from {path.name}")
+
+    async def record(self, version: str, verdicts: Sequence[Verdict]) -> None:
+        """Put verdicts on held-out cases on record."""
+        await self.store.evidence.append(
+            Comparison(version, question_digest(v.case.question), v.outcome, "held_out", v.got)
+            for v in verdicts
+        )
+
+    def _more_cases(self, tools: Sequence[Tool]) -> int:
+        """How many more held-out cases, all right, the user's bound needs."""
+        missing = 0
+        for tool in tools:
+            v = tool.verification
+            confidence = 1 - (1 - self.settings.confidence) / max(1, v.looks)
+            needed = cases_needed(self.settings.max_error, confidence)
+            missing = max(missing, needed - (v.held_out - v.held_out_abstained))
+        return max(0, missing)
+
+    async def aclose(self) -> None:
+        """Close models, engines and the store, in this order."""
+        for model in self._models.values():
+            await model.aclose()
+        for sandbox in self._sandboxes.values():
+            await sandbox.aclose()
+        await self.store.aclose()
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncGenerator[Runtime]:
+    """An open runtime.
+
+    Raises:
+        StoreError: the database cannot be opened.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    runtime = Runtime(settings, await Store.open(settings.database))
+    try:
+        yield runtime
+    finally:
+        await runtime.aclose()
+
+
+# --- adapters --------------------------------------------------------------------------
+
+
+async def _open_sandbox(engine: EngineName) -> Sandbox:
+    processes = len(os.sched_getaffinity(0))
+    match engine:
+        case "monty":
+            from latm.sandbox.monty import MontySandbox  # noqa: PLC0415 - only when used
+
+            return await MontySandbox.open(processes)
+        case "jail":
+            from latm.sandbox.jail import JailSandbox  # noqa: PLC0415 - only when used
+
+            return await JailSandbox.open(processes)
+
+
+def _open_model(name: str, settings: Settings) -> Model:
+    from latm.models import names  # noqa: PLC0415 - only when used
+
+    parsed = names.parse(name)
+    if parsed.provider == "local":
+        from latm.models.local import LocalModel  # noqa: PLC0415 - only when used
+
+        return LocalModel.named(
+            parsed.model, settings.home, threads=settings.threads, slots=settings.slots
+        )
+    from latm.models.remote import RemoteModel  # noqa: PLC0415 - only when used
+
+    return RemoteModel(name)
+
+
+def _job(name: str, cases: Sequence[Case], settings: Settings) -> str:
+    """Names a making job: equal for the same class, cases, maker and seed."""
+    content = [[c.question, c.answer] for c in cases]
+    return "make-" + digest(canonical_json([name, content, settings.maker, settings.seed]))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
