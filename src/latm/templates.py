@@ -175,7 +175,8 @@ class Matcher:
         self.template = template
         self._slots = template.slots
         self._greedy = _compile(_source(template, lazy=False))
-        self._lazy = _compile(_source(template, lazy=True))
+        # A single slot lies between two fixed ends: there is only one cut.
+        self._lazy = _compile(_source(template, lazy=True)) if len(self._slots) > 1 else None
 
     def texts(self, text: str) -> tuple[str, ...] | None:
         """The verbatim texts in the slots, or None when the template does not match.
@@ -188,9 +189,10 @@ class Matcher:
         if greedy is None:
             return None
         found = greedy.groups()
-        lazy = self._lazy.fullmatch(text)
-        if lazy is None or lazy.groups() != found:
-            return None
+        if self._lazy is not None:
+            lazy = self._lazy.fullmatch(text)
+            if lazy is None or lazy.groups() != found:
+                return None
         return tuple(g or "" for g in found)
 
     def match(self, text: str) -> tuple[Json, ...] | None:
