@@ -43,11 +43,8 @@ from latm.using.user import Turn, code_request, fill, fill_request, write_code
 
 RESULTS = "results.jsonl"
 MODES: tuple[Mode, ...] = ("schema", "code")
-_ENGINES: Mapping[Mode, tuple[EngineName, ...]] = {
-    "schema": ("monty", "jail"),
-    # Free code may use all of Python, as it could in the paper.
-    "code": ("jail", "monty"),
-}
+_ENGINES: tuple[EngineName, ...] = ("jail", "monty")
+"""Full Python first: free code may use all of it, as it could in the paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,25 +152,23 @@ def _blankless(text: str) -> str:
 async def _jobs(plan: Plan, users: Sequence[Model], executor: Executor) -> list[_Job]:
     if plan.cases is not None and plan.cases < 1:
         raise InputError(f"cases must be 1 or more, not {plan.cases}")
-    asked: dict[tuple[str, Mode], tuple[Tool, tuple[Case, ...]]] = {}
+    asked: dict[str, tuple[Tool, tuple[Case, ...]]] = {}
     for task in plan.tasks:
         transcript = read_transcript(plan.folder / f"{task.name}.gpt4-transcript.json")
-        cases = cases_of(task, plan.folder, transcript)[: plan.cases]
-        for mode in plan.modes:
-            tool = await import_transcript(
-                transcript,
-                executor,
-                name=task.name.replace("_", "-"),
-                created_at="1970-01-01T00:00:00Z",  # kept nowhere: only its calls matter here
-                engines=[e for e in _ENGINES[mode] if e in executor.engines],
-            )
-            asked[task.name, mode] = (tool, cases)
+        tool = await import_transcript(
+            transcript,
+            executor,
+            name=task.name.replace("_", "-"),
+            created_at="1970-01-01T00:00:00Z",  # kept nowhere: only its calls matter here
+            engines=_ENGINES,
+        )
+        asked[task.name] = (tool, cases_of(task, plan.folder, transcript)[: plan.cases])
     return [
         _Job(key_of(user.name, mode, tool, case), task.name, mode, tool, case, user)
         for mode in plan.modes
         for user in users
         for task in plan.tasks
-        for tool, cases in [asked[task.name, mode]]
+        for tool, cases in [asked[task.name]]
         for case in cases
     ]
 
