@@ -26,7 +26,7 @@ from latm.making.maker import Attempt, Maker
 from latm.making.promoter import Promoter
 from latm.making.transcripts import import_transcript, read_transcript
 from latm.making.verifier import Judgement, Verifier
-from latm.models import Model
+from latm.models import Model, names
 from latm.monitor.bound import cases_needed, upper_bound
 from latm.sandbox import Sandbox
 from latm.settings import Settings
@@ -303,18 +303,28 @@ async def _open_sandbox(engine: EngineName) -> Sandbox:
 
 
 def _open_model(name: str, settings: Settings) -> Model:
-    from latm.models import names  # noqa: PLC0415 - only when used
-
     parsed = names.parse(name)
-    if parsed.provider == "local":
+    if parsed.provider == names.LOCAL:
         from latm.models.local import LocalModel  # noqa: PLC0415 - only when used
 
-        return LocalModel.named(
-            parsed.model, settings.home, threads=settings.threads, slots=settings.slots
+        return LocalModel.of_catalog(
+            parsed.model,
+            settings.home,
+            threads=settings.threads,
+            slots=settings.slots,
+            timeout=settings.request_seconds,
         )
     from latm.models.remote import RemoteModel  # noqa: PLC0415 - only when used
 
-    return RemoteModel(name)
+    key = settings.api_key(parsed.provider)
+    return RemoteModel(
+        parsed.provider,
+        parsed.model,
+        api_key=key.get_secret_value() if key else None,
+        base_url=settings.base_url(parsed.provider),
+        timeout=settings.request_seconds,
+        price=settings.prices.get(name),
+    )
 
 
 def _job(name: str, cases: Sequence[Case], settings: Settings) -> str:

@@ -1,0 +1,115 @@
+"""The embedded model: a child process that can crash, be refused and be closed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latm.errors import ModelFileError, ModelRefusedError, ModelUnavailableError
+from latm.models.catalog import CATALOG
+from latm.models.grammar import enforceable
+from latm.models.local import LocalModel
+from latm.types import ChatRequest, Message
+
+PERSON = json.dumps(
+    {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+)
+
+
+def asked(text: str, **options: object) -> ChatRequest:
+    return ChatRequest((Message("user", text),), **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+async def light(models_dir: Path) -> AsyncIterator[LocalModel]:
+    small = next(m for m in CATALOG if "0.5b" in m.name)
+    model = LocalModel(f"local:{small.name}", models_dir / small.file, slots=2)
+    yield model
+    await model.aclose()
+    await model.aclose()
+
+
+@pytest.mark.model
+@pytest.mark.timeout(300)
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.xdist_group("model")
+class TestEmbedded:
+    async def test_a_reply_counts_its_tokens_and_costs_nothing(self, light: LocalModel) -> None:
+        reply = await light.chat(asked("Say hello.", max_tokens=4))
+        assert reply.text
+        assert reply.usage.input > 0
+        assert 0 < reply.usage.output <= 4
+        assert (reply.cost_usd, reply.price_source) == (0, "local")
+        assert reply.finish == "length"
+
+    async def test_replies_to_concurrent_requests_fit_their_schema_and_question(
+        self, light: LocalModel
+    ) -> None:
+        texts = [f"Give JSON for the person Ann{n}, aged {40 + n}." for n in range(4)]
+        requests = [asked(text, max_tokens=60, schema=PERSON) for text in texts]
+        replies = await asyncio.gather(*(light.chat(r) for r in requests))
+        assert [json.loads(r.text)["age"] for r in replies] == [40, 41, 42, 43]
+
+    async def test_a_request_beyond_the_context_is_refused_in_one_line(
+        self, light: LocalModel
+    ) -> None:
+        with pytest.raises(ModelRefusedError) as caught:
+            await light.chat(asked("again " * 20_000))
+        assert "\n" not in str(caught.value)
+
+    async def test_a_crash_of_the_child_costs_nothing_but_a_new_start(
+        self, light: LocalModel
+    ) -> None:
+        await light.chat(asked("Say hello.", max_tokens=2))
+        process = light._process  # pyright: ignore[reportPrivateUsage]
+        assert process is not None
+        os.kill(process.pid, signal.SIGSEGV)
+        await process.wait()
+        assert (await light.chat(asked("Say hello.", max_tokens=2))).text
+
+
+async def test_a_missing_file_is_an_error_that_tells_how_to_fetch_it(tmp_path: Path) -> None:
+    model = LocalModel("local:qwen2.5-coder-0.5b", tmp_path / "absent.gguf")
+    with pytest.raises(ModelFileError, match="latm models fetch"):
+        await model.chat(asked("Hello"))
+    await model.aclose()
+
+
+@pytest.mark.timeout(60)
+async def test_a_damaged_file_is_an_error_and_leaves_no_process(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.gguf"
+    path.write_bytes(b"GGUF" + bytes(1000))
+    model = LocalModel("local:damaged", path)
+    with pytest.raises(ModelUnavailableError, match="latm models verify"):
+        await model.chat(asked("Hello"))
+    await model.aclose()
+
+
+def test_class_escapes_are_spelled_out_because_the_grammar_ignores_them() -> None:
+    schema = {"type": "string", "pattern": r"^\d{4}-\d{2}$"}
+    assert enforceable(schema) == {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+)
+
+
+@given(json_values)
+def test_rewriting_a_schema_is_total_and_settles(schema: object) -> None:
+    once = enforceable(schema)  # type: ignore[arg-type]
+    assert enforceable(once) == once
