@@ -6,16 +6,18 @@ gives; two classes that both match are a miss; the cost follows the question's l
 the number of tools.
 
 A template can only match a text that holds its fixed words. Each template is filed under
-its rarest fixed word, so a question looks up its own words and asks only those templates.
+its rarest fixed word or pair of words, so a question looks up its own words and pairs and
+asks only the templates filed there.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from types import MappingProxyType
 
 from latm.errors import UnknownNameError
@@ -97,8 +99,8 @@ class Dispatcher:
 
     def _candidates(self, question: str) -> Iterator[Served]:
         text = question.strip()
-        for word in {"", *_WORD.findall(text)}:
-            for head, tail, served in self._index.get(word, ()):
+        for key in {"", *_keys(_WORD.findall(text))}:
+            for head, tail, served in self._index.get(key, ()):
                 if text.startswith(head) and text.endswith(tail):
                     yield served
 
@@ -111,27 +113,33 @@ def matching(tools: Iterable[Served], question: str) -> tuple[Served, ...]:
 
 
 def _index(served: Iterable[Served]) -> dict[str, list[tuple[str, str, Served]]]:
-    """Templates by their rarest fixed word; those without one are filed under ''."""
-    words = [(s, t, fixed(t)) for s in served if (t := s.tool.template) is not None]
-    frequency = Counter(w for _, _, ws in words for w in ws)
+    """Templates by their rarest key; those without one are filed under ''."""
+    keyed = [(s, t, fixed(t)) for s in served if (t := s.tool.template) is not None]
+    frequency = Counter(key for _, _, keys in keyed for key in keys)
     index: defaultdict[str, list[tuple[str, str, Served]]] = defaultdict(list)
-    for one, template, ws in words:
-        key = min(ws, key=lambda w: (frequency[w], -len(w), w), default="")
+    for one, template, keys in keyed:
+        key = min(keys, key=lambda k: (frequency[k], -len(k), k), default="")
         index[key].append((template.literals[0], template.literals[-1], one))
     return dict(index)
 
 
 def fixed(template: Template) -> set[str]:
-    """Words that every text of the template holds as whole words.
+    """Words, and pairs of neighbours, that every text of the template holds.
 
     A word at the edge of a slot may be glued to the slot's text, so it does not count.
     """
-    words: set[str] = set()
+    keys: set[str] = set()
     last = len(template.literals) - 1
     for n, literal in enumerate(template.literals):
-        for found in _WORD.finditer(literal):
-            starts_whole = found.start() > 0 or n == 0
-            ends_whole = found.end() < len(literal) or n == last
-            if starts_whole and ends_whole:
-                words.add(found[0])
-    return words
+        keys |= _keys(
+            [
+                found[0]
+                for found in _WORD.finditer(literal)
+                if (found.start() > 0 or n == 0) and (found.end() < len(literal) or n == last)
+            ]
+        )
+    return keys
+
+
+def _keys(words: Sequence[str]) -> set[str]:
+    return {*words, *map(" ".join, pairwise(words))}
