@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latm.errors import ModelUnavailableError
+from latm.models.scripted import ScriptedModel
 from latm.types import (
     ChatRequest,
     Demonstration,
@@ -85,36 +86,19 @@ def _reply(text: str, **changes: str) -> Reply:
     return replace(reply, **changes) if changes else reply
 
 
-class _Canned:
-    """A model that answers as it is told and keeps what it was asked."""
-
-    name = "scripted:user"
-
-    def __init__(self, answer: Callable[[ChatRequest], str]) -> None:
-        self.asked: list[ChatRequest] = []
-        self._answer = answer
-
-    async def chat(self, request: ChatRequest) -> Reply:
-        self.asked.append(request)
-        return _reply(self._answer(request))
-
-    async def aclose(self) -> None:
-        pass
-
-
 # --- arguments -------------------------------------------------------------------------
 
 
 async def test_arguments_come_in_the_solvers_order_with_what_they_cost() -> None:
-    model = _Canned(lambda _: '{"most": 2, "words": ["owl", "ant", "bee"]}')
+    model = ScriptedModel(['{"most": 2, "words": ["owl", "ant", "bee"]}'])
     turn = await fill(model, TOOL, QUESTION)
     assert turn.arguments == (["owl", "ant", "bee"], 2)
     assert (turn.code, turn.reason) == (None, "")
-    assert (turn.usage, turn.cost_usd) == (Usage(100, 90, 10), Decimal("0.001"))
+    assert (turn.usage.output, turn.cost_usd) == (6, Decimal("0.001"))
 
 
 async def test_one_greedy_call_under_the_tools_schema_is_made() -> None:
-    model = _Canned(lambda _: "{}")
+    model = ScriptedModel(["{}"])
     await fill(model, TOOL, QUESTION)
     (request,) = model.asked
     assert request.temperature == 0
@@ -148,10 +132,10 @@ def test_only_the_end_of_the_prompt_depends_on_the_question(
     ],
 )
 async def test_a_bad_reply_is_an_abstention_with_its_reason(text: str, reason: str) -> None:
-    turn = await fill(_Canned(lambda _: text), TOOL, QUESTION)
+    turn = await fill(ScriptedModel([text]), TOOL, QUESTION)
     assert turn.arguments is None
     assert reason in turn.reason
-    assert turn.usage == Usage(100, 90, 10)
+    assert turn.usage.output > 0
 
 
 def test_a_reply_cut_at_the_bound_says_so() -> None:
@@ -176,7 +160,7 @@ def test_several_slots_of_one_parameter_become_its_list() -> None:
 
 
 async def test_a_tool_without_json_arguments_costs_no_call() -> None:
-    model = _Canned(lambda _: "{}")
+    model = ScriptedModel(["{}"])
     tool = replace(TOOL, schema="{}")
     turn = await fill(model, tool, QUESTION)
     assert not takes_arguments(tool)
@@ -184,7 +168,7 @@ async def test_a_tool_without_json_arguments_costs_no_call() -> None:
 
 
 async def test_a_very_long_question_costs_no_call() -> None:
-    model = _Canned(lambda _: "{}")
+    model = ScriptedModel(["{}"])
     assert (await fill(model, TOOL, "x" * 9000)).arguments is None
     assert (await write_code(model, TOOL, "x" * 9000)).code is None
     assert model.asked == []
@@ -195,9 +179,9 @@ async def test_a_model_out_of_reach_is_no_abstention() -> None:
         raise ModelUnavailableError("gone")
 
     with pytest.raises(ModelUnavailableError):
-        await fill(_Canned(fail), TOOL, QUESTION)
+        await fill(ScriptedModel(fail), TOOL, QUESTION)
     with pytest.raises(ModelUnavailableError):
-        await write_code(_Canned(fail), TOOL, QUESTION)
+        await write_code(ScriptedModel(fail), TOOL, QUESTION)
 
 
 @given(
@@ -225,10 +209,10 @@ def test_the_questions_own_words_are_always_accepted(words: list[str]) -> None:
 
 
 async def test_code_is_taken_out_of_its_fence() -> None:
-    model = _Canned(lambda _: "Sure:\n```python\nans = first(['owl'], 2)\n```\nDone.")
+    model = ScriptedModel(["Sure:\n```python\nans = first(['owl'], 2)\n```\nDone."])
     turn = await write_code(model, TOOL, QUESTION)
     assert turn.code == "ans = first(['owl'], 2)"
-    assert turn.usage == Usage(100, 90, 10)
+    assert turn.usage.output > 0
     (request,) = model.asked
     assert (request.temperature, request.schema) == (0, None)
 
@@ -273,7 +257,7 @@ def test_cut_code_is_never_run() -> None:
 
 
 async def test_a_tool_without_use_cases_in_code_costs_no_call() -> None:
-    model = _Canned(lambda _: "ans = 1")
+    model = ScriptedModel(["ans = 1"])
     tool = replace(TOOL, demonstrations=(replace(TOOL.demonstrations[0], code=None),))
     assert (await write_code(model, tool, QUESTION)).code is None
     assert model.asked == []
