@@ -41,9 +41,7 @@ def python() -> tuple[list[str], str]:
     it lives on the host; packages installed beside it are covered up.
     """
     prefix = Path(sys.base_prefix)
-    binary = Path(sys.executable).resolve()
-    if not binary.is_relative_to(prefix):
-        binary = prefix / "bin" / f"python3.{sys.version_info.minor}"
+    binary = interpreter()
     standard = Path(sysconfig.get_path("stdlib", vars={"installed_base": str(prefix)}))
     root = Path(JAIL_PYTHON)
     inside = root / binary.relative_to(prefix)
@@ -59,6 +57,14 @@ def python() -> tuple[list[str], str]:
     # whatever the system has under that name.
     arguments += ["--setenv", "LD_LIBRARY_PATH", str(root / "lib")]
     return arguments, str(inside)
+
+
+def interpreter() -> Path:
+    """The running interpreter itself, not a link of a virtual environment to it."""
+    binary = Path(sys.executable).resolve()
+    if binary.is_relative_to(sys.base_prefix):
+        return binary
+    return Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
 
 
 def finish(command: list[str]) -> list[str]:

@@ -251,7 +251,7 @@ class JailSandbox:
             command = ["/usr/bin/env"]
             if Layer.ENVIRONMENT in self._layers:
                 command.append("-i")
-            command += ["PYTHONHASHSEED=0", sys.executable, *_FLAGS, *script]
+            command += ["PYTHONHASHSEED=0", str(bwrap.interpreter()), *_FLAGS, *script]
         return await Zygote.start(command, control, Layer.DESCRIPTORS not in self._layers)
 
     def _config(self, control: int, walls: tuple[str, ...]) -> Config:

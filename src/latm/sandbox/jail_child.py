@@ -294,7 +294,10 @@ class Zygote:
         LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if self.config["environment"]:
             os.environ.clear()  # noqa: TID251  the jail's own, for the children
+        # Paths of the host, and what it started us with, are no business of a tool.
         sys.argv[:] = ["tool"]
+        sys.orig_argv[:] = ["tool"]
+        sys.executable = ""
         gc.collect()
         gc.freeze()
         self.control.send(b"R" + sys.version.encode())

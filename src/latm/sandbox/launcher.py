@@ -12,7 +12,6 @@ import base64
 import json
 import shlex
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -35,9 +34,8 @@ exec {command} "$@" 2>/dev/null
 class Launcher:
     """How a worker is started: with which walls."""
 
-    def __init__(self, binary: str, walls: tuple[str, ...], layers: frozenset[Layer]) -> None:
+    def __init__(self, binary: str, walls: tuple[str, ...]) -> None:
         self._binary = binary
-        self._layers = layers
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.walls = walls
 
@@ -49,11 +47,11 @@ class Launcher:
         if Layer.LANDLOCK in layers:
             forms.append(("landlock", *filtered))
         for walls in forms:
-            launcher = cls(binary, walls, layers)
+            launcher = cls(binary, walls)
             if launcher.works():
                 return launcher
             launcher.close()
-        return cls(binary, (), layers)
+        return cls(binary, ())
 
     def works(self, arguments: tuple[str, ...] = ("--version",)) -> bool:
         """Does the binary run behind these walls?"""
@@ -105,7 +103,7 @@ class Launcher:
             return command + bwrap.finish([_INSIDE])
         if "landlock" in self.walls:
             script = ["-c", SOURCE.read_text("utf-8"), "exec", json.dumps(self._config())]
-            return ["/usr/bin/env", "-i", sys.executable, "-I", "-S", *script]
+            return ["/usr/bin/env", "-i", str(bwrap.interpreter()), "-I", "-S", *script]
         return ["/usr/bin/env", "-i", self._binary]
 
     def _config(self) -> Config:

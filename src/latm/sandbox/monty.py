@@ -52,8 +52,8 @@ _DUMPS_LINE = 4  # of _TAIL, counted from 1
 
 # The interpreter turns a lone surrogate in a literal into U+FFFD without a word.
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]")
-_LACKS = re.compile(r"not (yet )?(support|implement)|unsupported|cannot create 'property'", re.I)
-_NO_ATTRIBUTE = re.compile(r"'(\w+)' object has no attribute '(\w+)'|type object '(\w+)' has no")
+_LACKS = re.compile(r"not (yet )?(support|implement)|unsupported", re.I)
+_SIGNATURE = re.compile(r"\b\w+\(\)")
 _NO_NAME = re.compile(r"name '(\w+)' is not defined")
 
 
@@ -277,21 +277,18 @@ def _is_from_dumps(error: pydantic_monty.MontyRuntimeError, program: Program) ->
 
 
 def _is_lacking(name: str, detail: str) -> bool:
-    """Could full Python do better? Being wrong here costs one call of the jail."""
-    if name in ("ModuleNotFoundError", "ImportError"):
+    """Could full Python do better? Being wrong here costs one call of the jail.
+
+    The interpreter lacks methods of builtin types, special methods and keyword arguments, and
+    says so by the same errors that a mistake of the tool would cause.
+    """
+    if name in ("ModuleNotFoundError", "ImportError", "TypeError", "AttributeError"):
         return True
     if name == "NotImplementedError":
         return "monty" in detail or _LACKS.search(detail) is not None
     if name == "NameError":
         match = _NO_NAME.match(detail)
         return match is not None and hasattr(builtins, match[1])
-    if name == "AttributeError":
-        return "module" in detail or _is_builtin_attribute(detail)
-    if name == "TypeError":
-        return _LACKS.search(detail) is not None or "keyword argument" in detail
+    if name == "ValueError" and _SIGNATURE.search(detail):
+        return "invalid literal" not in detail
     return _LACKS.search(detail) is not None
-
-
-def _is_builtin_attribute(detail: str) -> bool:
-    match = _NO_ATTRIBUTE.search(detail)
-    return match is not None and hasattr(builtins, match[1] or match[3])

@@ -158,7 +158,8 @@ def tool(port):
         """
 import os, sys
 def tool(port):
-    for path in ("/bin/sh", "/usr/bin/env", sys.executable):
+    python = os.path.dirname(os.__file__) + "/../../bin/python%d.%d" % sys.version_info[:2]
+    for path in ("/bin/sh", "/usr/bin/env", python):
         try:
             os.execv(path, [path, "-c", "exit 0"])
         except OSError:
