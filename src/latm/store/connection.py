@@ -94,7 +94,9 @@ async def connect(location: str | Path, *, clock: Clock, busy_seconds: float) ->
         StoreError: the database cannot be opened or migrated.
     """
     url = _url(location)
-    path = _prepared_file(url)
+    path = _file(url)
+    if path is not None:
+        _prepare(path)
     shown = str(path or url.database)
     # One connection is all there is of a database in memory.
     size = _READERS if path else 1
@@ -109,6 +111,16 @@ async def connect(location: str | Path, *, clock: Clock, busy_seconds: float) ->
         await database.aclose()
         raise
     return database
+
+
+def place_of(location: str | Path) -> str:
+    """Where a location is, in words and without a password; opens nothing.
+
+    Raises:
+        SettingsError: the location is no path and no URL of a supported database.
+    """
+    url = _url(location)
+    return str(_file(url) or url.database)
 
 
 def insert_new(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> sa.Insert:
@@ -145,11 +157,15 @@ def _url(location: str | Path) -> URL:
     return url.set(drivername="sqlite+aiosqlite")
 
 
-def _prepared_file(url: URL) -> Path | None:
-    """The file of the database, made readable for its owner only; None when in memory."""
+def _file(url: URL) -> Path | None:
+    """The file of the database; None when it is in memory or SQLite's own kind of URI."""
     if url.database in (None, "", ":memory:") or "uri" in url.query:
         return None
-    path = Path(str(url.database)).absolute()
+    return Path(str(url.database)).absolute()
+
+
+def _prepare(path: Path) -> None:
+    """Make the file, readable for its owner only, when it is not there."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -158,7 +174,6 @@ def _prepared_file(url: URL) -> Path | None:
             f"database {path}: cannot be opened for writing ({error.strerror}); "
             "set LATM_DB or LATM_HOME to a place of your own"
         ) from error
-    return path
 
 
 def _listen(engine: AsyncEngine, busy_seconds: float) -> None:

@@ -12,10 +12,11 @@ from types import TracebackType
 from typing import Self
 
 from latm.store.cases import CaseBook
-from latm.store.connection import Clock, Database, connect, damage, utc_now
+from latm.store.connection import Clock, Database, connect, damage, place_of, utc_now
 from latm.store.evidence import Evidence
 from latm.store.journal import Journal
 from latm.store.rows import Damage
+from latm.store.schema import HEAD
 from latm.store.toolbox import Toolbox
 from latm.store.usage import UsageBook
 
@@ -26,6 +27,7 @@ class Store:
 
     Attributes:
         place: where the database is, in words and without a password.
+        schema: the migration that it stands at.
     """
 
     toolbox: Toolbox
@@ -34,6 +36,7 @@ class Store:
     usage: UsageBook
     journal: Journal
     place: str
+    schema: str
     _database: Database
 
     @classmethod
@@ -59,8 +62,18 @@ class Store:
             usage=UsageBook(database),
             journal=Journal(database),
             place=database.shown,
+            schema=HEAD,
             _database=database,
         )
+
+    @staticmethod
+    def place_of(location: str | Path) -> str:
+        """Where a location is, in words and without a password; opens nothing.
+
+        Raises:
+            SettingsError: the location is no path and no URL of a supported database.
+        """
+        return place_of(location)
 
     async def verify(self) -> tuple[Damage, ...]:
         """Check the database's file and re-derive the content hash of every tool.

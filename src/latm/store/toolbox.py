@@ -162,6 +162,11 @@ class Toolbox:
             rows = (await connection.execute(query)).all()
         return tuple(_event(row) for row in rows)
 
+    async def count(self) -> int:
+        """Number of versions on record, retired ones too."""
+        async with self._database.read() as connection:
+            return await connection.scalar(sa.select(sa.func.count()).select_from(tools)) or 0
+
     async def revision(self) -> int:
         """A number that grows with every change of tools or states; for caches."""
         async with self._database.read() as connection:
