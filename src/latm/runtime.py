@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,8 +27,10 @@ from latm.making.promoter import Promoter
 from latm.making.transcripts import import_transcript, read_transcript
 from latm.making.verifier import Judgement, Verifier
 from latm.models import Model, names
+from latm.models.recorded import RecordedModel
 from latm.monitor.bound import cases_needed, upper_bound
 from latm.sandbox import Sandbox
+from latm.sandbox.engines import ENGINES, open_engines
 from latm.settings import Settings
 from latm.store import Comparison, JournaledModel, Store, StoredTool
 from latm.types import Case, EngineName, RungName, Tool, Usage, Verdict
@@ -37,8 +39,6 @@ from latm.using.flow import RUNGS, Flow
 from latm.using.ladder import UserMode
 
 _log = logging.getLogger(__name__)
-
-ENGINES: tuple[EngineName, ...] = ("monty", "jail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +84,15 @@ class Runtime:
         Raises:
             SandboxUnavailableError: none of them works here.
         """
-        refused: list[str] = []
-        for engine in engines:
-            if engine not in self._sandboxes:
-                try:
-                    self._sandboxes[engine] = await _open_sandbox(engine)
-                except SandboxUnavailableError as error:
-                    _log.warning("engine %s is not available: %s", engine, error)
-                    refused.append(str(error))
+        missing: list[EngineName] = [e for e in engines if e not in self._sandboxes]
+        opened = await open_engines(len(os.sched_getaffinity(0)), missing)
+        self._sandboxes.update(opened.sandboxes)
+        refused = [report for report in opened.reports if not report.usable]
+        for report in refused:
+            _log.warning("engine %s is not available: %s", report.engine, report.reason)
         if not self._sandboxes:
-            raise SandboxUnavailableError(f"no sandbox works on this machine: {refused[0]}")
+            reasons = "; ".join(f"{r.engine}: {r.reason}" for r in refused)
+            raise SandboxUnavailableError(f"no sandbox works on this machine: {reasons}")
         return Executor(self._sandboxes, self.settings.limits)
 
     def model(self, name: str) -> Model:
@@ -272,14 +271,19 @@ class Runtime:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncGenerator[Runtime]:
+async def opened(
+    settings: Settings, models: Mapping[str, Model] | None = None
+) -> AsyncGenerator[Runtime]:
     """An open runtime.
+
+    Args:
+        models: models of one's own, by the full names that the settings use.
 
     Raises:
         StoreError: the database cannot be opened.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
-    runtime = Runtime(settings, await Store.open(settings.database))
+    runtime = Runtime(settings, await Store.open(settings.database), dict(models or {}))
     try:
         yield runtime
     finally:
@@ -287,19 +291,6 @@ async def opened(settings: Settings) -> AsyncGenerator[Runtime]:
 
 
 # --- adapters --------------------------------------------------------------------------
-
-
-async def _open_sandbox(engine: EngineName) -> Sandbox:
-    processes = len(os.sched_getaffinity(0))
-    match engine:
-        case "monty":
-            from latm.sandbox.monty import MontySandbox  # noqa: PLC0415 - only when used
-
-            return await MontySandbox.open(processes)
-        case "jail":
-            from latm.sandbox.jail import JailSandbox  # noqa: PLC0415 - only when used
-
-            return await JailSandbox.open(processes)
 
 
 def _open_model(name: str, settings: Settings) -> Model:
@@ -314,6 +305,8 @@ def _open_model(name: str, settings: Settings) -> Model:
             slots=settings.slots,
             timeout=settings.request_seconds,
         )
+    if parsed.provider == names.RECORDED:
+        return RecordedModel(Path(parsed.model), name=name)
     from latm.models.remote import RemoteModel  # noqa: PLC0415 - only when used
 
     key = settings.api_key(parsed.provider)

@@ -19,7 +19,12 @@ from dataclasses import dataclass
 from latm.batch import Answerer, solve
 from latm.bench import words
 from latm.cases import Asked
-from latm.types import Case
+from latm.errors import OperationError
+from latm.execution import Executor
+from latm.induction import induce_template
+from latm.making.shape import build_shape
+from latm.making.wrapper import wrap
+from latm.types import Case, Provenance, Solver, Tool
 
 WARM_UP = 50
 
@@ -44,6 +49,23 @@ class Result:
     p99_ms: float
     bare_us: float
     ratio: float
+
+
+def sorting_tool(executor: Executor) -> Tool:
+    """The tool that the embedded model makes of this class, template induced, not judged.
+
+    The source stands here so that the speed of serving is measured without a model.
+    """
+    cases = list(words.cases(0, 20))
+    template = induce_template([case.question for case in cases])
+    if template is None:
+        raise OperationError("no template covers the word lists of the bench")
+    shape = build_shape(0, template, cases)
+    (parameter,) = shape.parameters
+    source = f"def solve({parameter.name}):\n    return sorted({parameter.name})\n"
+    version = executor.engine_version("monty")
+    solver = Solver(source, "solve", shape.parameters, "monty", version)
+    return wrap("word-sorting", shape, solver, Provenance("made", "bench", "given", ""))
 
 
 async def word_sorting(

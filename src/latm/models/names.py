@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from latm.errors import UnknownNameError
 
 LOCAL = "local"
+"""Embedded models; the model is a name of the catalog."""
+
+RECORDED = "recorded"
+"""Replayed models; the model is the path of the recording."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""Pictures of measurements, as PNG files.
+
+Measured values and a path flow in, a file flows out. Invariant: a picture shows only
+numbers that were handed in, with their units on the axes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from latm.errors import InputError
+from latm.ledger import Rates, break_even, cost_curve
+
+
+def draw_costs(rates: Rates, price: str, path: Path) -> Path:
+    """Draw the cost of the first n requests with and without the tool.
+
+    Args:
+        price: whose list price the dollars are.
+
+    Raises:
+        InputError: the extra for pictures is not installed.
+    """
+    plt = _pyplot()
+    even = break_even(rates)
+    points = cost_curve(rates, range(max(10, 4 * even if isinstance(even, int) else 0) + 1))
+    counts = [point.requests for point in points]
+    figure, axes = plt.subplots(figsize=(7.2, 4.0), layout="constrained")
+    axes.plot(counts, [p.without_tool for p in points], label="every question to the model")
+    axes.plot(counts, [p.with_tool for p in points], label="tool made once, then 0 tokens each")
+    if isinstance(even, int):
+        axes.axvline(even, color="grey", linestyle=":")
+        axes.annotate(
+            f"break-even: {even} questions",
+            (even, rates.making),
+            xytext=(8, -16),
+            textcoords="offset points",
+        )
+    axes.set_xlabel("questions")
+    axes.set_ylabel(f"US dollars at the list price of\n{price}")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper left", frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=144)
+    plt.close(figure)
+    return path
+
+
+def _pyplot() -> Any:  # noqa: ANN401 - the extra may be absent
+    try:
+        import_module("matplotlib").use("Agg")
+        return import_module("matplotlib.pyplot")
+    except ImportError as error:
+        raise InputError("pictures need matplotlib: install 'latm[plot]'") from error
