@@ -1,19 +1,22 @@
-"""Open sandboxes for the tests of one module.
+"""Every engine in every form that this machine has, opened once for a module's tests.
 
-Sandboxes are bound to an event loop, and the loop of a test ends with the test; each test
-that needs a jail opens its own, which costs some forty milliseconds.
+A sandbox is bound to an event loop: tests that share one share the loop of their module. That
+it serves all of them, hostile ones in between, is part of what is tested.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+import pytest_asyncio
 
 from latm.sandbox import Sandbox
 from latm.sandbox.jail import JailSandbox
 from latm.sandbox.layers import ALL, Layer
 from latm.sandbox.monty import MontySandbox
+
+from .box import Box, planted
 
 
 async def monty() -> Sandbox:
@@ -35,9 +38,15 @@ OPENERS: dict[str, Callable[[], Awaitable[Sandbox]]] = {
 }
 
 
-@pytest.fixture(params=list(OPENERS))
-async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    """Every engine in every form that this machine has."""
+@pytest_asyncio.fixture(scope="module", params=list(OPENERS), loop_scope="module")
+async def sandbox(request: pytest.FixtureRequest, box: Box) -> AsyncIterator[Sandbox]:
     opened = await OPENERS[request.param]()
     yield opened
     await opened.aclose()
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """Planted before the sandbox is opened, so that it could be inherited."""
+    with planted(tmp_path_factory.mktemp("box")) as made:
+        yield made

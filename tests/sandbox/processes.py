@@ -30,11 +30,19 @@ def descendants(pid: int | None = None) -> list[int]:
     return found
 
 
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
     """Wait until something is so; the test's own time limit is the deadline."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110  processes have no event to wait for
         await asyncio.sleep(0.01)

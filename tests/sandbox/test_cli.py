@@ -9,7 +9,8 @@ import pytest
 
 from latm.cli import sandbox as command
 from latm.cli.app import run
-from latm.sandbox import engines
+from latm.errors import SandboxUnavailableError
+from latm.sandbox import Sandbox, engines
 
 
 def printed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
@@ -38,12 +39,16 @@ def test_check_shows_people_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_check_fails_where_no_engine_is_usable(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tool: Path
 ) -> None:
-    monkeypatch.setattr(engines, "_OPENERS", {})
-    monkeypatch.setattr(engines, "ENGINES", ())
+    async def opener(processes: int) -> Sandbox:
+        raise SandboxUnavailableError("no walls here")
 
-    assert run(["sandbox", "check"]) in (0, 1)
+    monkeypatch.setattr(engines, "_OPENERS", {"monty": opener, "jail": opener})
+    assert run(["sandbox", "check"]) == 1
+    assert "no walls here" in capsys.readouterr().err
+    assert run(["sandbox", "run", str(tool)]) == 1
+    assert "no walls here" in capsys.readouterr().err
 
 
 def test_tool_is_run_in_the_small_interpreter_first(

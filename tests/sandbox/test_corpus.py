@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import pytest_asyncio
 
 from latm.sandbox import Sandbox
 from latm.types import Failed, Json, Limits, Outcome, Program, Returned
 
-from .box import Box, planted
-from .conftest import OPENERS
+from .box import Box
 from .corpus import OWN, Ordinary, Payload, exactly_equal, ordinary, payloads
 
 one_loop = pytest.mark.asyncio(loop_scope="module")
 
 LIMITS = Limits(wall_seconds=0.7, cpu_seconds=0.5)
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    with planted(tmp_path_factory.mktemp("box")) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(scope="module", params=list(OPENERS), loop_scope="module")
-async def sandbox(request: pytest.FixtureRequest, box: Box) -> AsyncIterator[Sandbox]:
-    opened = await OPENERS[request.param]()
-    yield opened
-    await opened.aclose()
 
 
 def argument_of(payload: Payload, box: Box) -> Json:

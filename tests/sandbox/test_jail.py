@@ -16,7 +16,7 @@ from latm.sandbox.jail import JailSandbox
 from latm.sandbox.layers import ALL, Layer
 from latm.types import Failed, Limits, Program, Returned
 
-from .processes import children, descendants, descriptors, eventually
+from .processes import children, descendants, descriptors, eventually, is_running
 
 IDENTITY = Program("def f(x):\n    return x\n", "f")
 LOOP = Program("def f(x):\n    while True:\n        pass\n", "f")
@@ -29,9 +29,12 @@ async def jail() -> AsyncIterator[JailSandbox]:
     await opened.aclose()
 
 
-def kill_jails() -> None:
+async def kill_jails() -> None:
+    """Kill, and wait until nothing of them runs."""
+    below = descendants()
     for pid in children():
         os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: not any(map(is_running, below)))
 
 
 # --- walls that are not there ----------------------------------------------------------
@@ -91,7 +94,7 @@ def test_filter_is_well_formed_for_each_machine(machine: str) -> None:
 
 async def test_dead_zygote_is_replaced(jail: JailSandbox) -> None:
     for n in range(3):
-        kill_jails()
+        await kill_jails()
         outcome = await jail.run(IDENTITY, [n], Limits())
         assert isinstance(outcome, Returned)
         assert outcome.value == n
@@ -99,10 +102,8 @@ async def test_dead_zygote_is_replaced(jail: JailSandbox) -> None:
 
 async def test_call_under_way_fails_when_the_zygote_dies(jail: JailSandbox) -> None:
     call = asyncio.ensure_future(jail.run(LOOP, [0], Limits(wall_seconds=30, cpu_seconds=30)))
-    busy = len(descendants())
     await asyncio.wait([call], timeout=0.2)
-    assert busy
-    kill_jails()
+    await kill_jails()
     outcome = await call
     assert isinstance(outcome, Failed)
     assert outcome.kind == "killed"
@@ -113,7 +114,7 @@ async def test_queued_calls_are_answered_by_a_fresh_zygote(jail: JailSandbox) ->
     first = asyncio.ensure_future(jail.run(LOOP, [0], long))
     await asyncio.wait([first], timeout=0.2)
     queued = [asyncio.ensure_future(jail.run(IDENTITY, [n], long)) for n in range(5)]
-    kill_jails()
+    await kill_jails()
     assert isinstance(await first, Failed)
     outcomes = await asyncio.gather(*queued)
     assert [o.value for o in outcomes if isinstance(o, Returned)] == [0, 1, 2, 3, 4]
@@ -168,14 +169,6 @@ asyncio.run(main())
     process.kill()
     await process.wait()
     await eventually(lambda: not any(is_running(pid) for pid in below))
-
-
-def is_running(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 # --- what a call sees ------------------------------------------------------------------

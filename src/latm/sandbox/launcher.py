@@ -14,12 +14,15 @@ import shlex
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latm.sandbox import bwrap, seccomp
 from latm.sandbox.jail import readable_folders
-from latm.sandbox.jail_child import Config
 from latm.sandbox.layers import ALL, Layer
 from latm.sandbox.zygote import SOURCE
+
+if TYPE_CHECKING:
+    from latm.sandbox.jail_child import Config
 
 _ADDRESS_SPACE_KIB = 1024 * 1024
 _PROBE_SECONDS = 10.0

@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 MAX_MEMORY = 64 * 1024 * 1024
 _GRACE_SECONDS = 0.5
+_START_SECONDS = 60.0
 _RECURSION = 400
 _SUSPENSIONS = 10
 
@@ -103,6 +104,7 @@ class MontySandbox:
 
     @property
     def version(self) -> str:
+        """Names the walls once the pool is open."""
         return self._version
 
     async def start(self) -> None:
@@ -133,9 +135,12 @@ class MontySandbox:
                 binary_path=launcher.open(),
                 min_processes=self._processes,
                 max_processes=self._processes,
+                checkout_timeout=_START_SECONDS,
+                request_timeout=_START_SECONDS,
                 feed_duration_limit_grace=_GRACE_SECONDS,
             )
             pool.__enter__()
+            _probe(pool)
         except (OSError, RuntimeError, pydantic_monty.MontyError) as error:
             launcher.close()
             raise SandboxUnavailableError(
@@ -176,6 +181,16 @@ class MontySandbox:
             threads.shutdown(wait=False)
             if self._launcher is not None:
                 self._launcher.close()
+
+
+def _probe(pool: pydantic_monty.Monty) -> None:
+    """Workers that do not start are noticed only when one is used."""
+    try:
+        with pool.checkout() as session:
+            session.feed_run("1", print_callback=_drop)
+    except BaseException:
+        pool.__exit__(None, None, None)
+        raise
 
 
 def _binary() -> str:

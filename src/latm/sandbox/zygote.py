@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latm.errors import SandboxUnavailableError
-from latm.sandbox import jail_child
 from latm.sandbox.text import one_line
 
 _ORDER = struct.Struct(">cQ")
 _NOTICE = struct.Struct(">cQi")
 _READY_SECONDS = 10.0
 
-SOURCE = Path(jail_child.__file__)
+# Not imported: it is text for another process, and needs what only Linux has.
+SOURCE = Path(__file__).with_name("jail_child.py")
 
 
 class ZygoteDeadError(Exception):
@@ -150,6 +150,10 @@ class Zygote:
             except OSError:
                 # Dead, or deaf with a full queue: either way no longer to be trusted.
                 self._died()
+
+    def give_up(self) -> None:
+        """Kill the jail: it no longer does what it is told."""
+        self._died()
 
     def _hear(self) -> None:
         try:
