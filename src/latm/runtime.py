@@ -33,6 +33,7 @@ from latm.sandbox import Sandbox
 from latm.sandbox.engines import ENGINES, open_engines
 from latm.settings import Settings
 from latm.store import Comparison, JournaledModel, Store, StoredTool
+from latm.store.toolbox import check_name
 from latm.types import Case, EngineName, RungName, Tool, Usage, Verdict
 from latm.using.dispatcher import Dispatcher
 from latm.using.flow import RUNGS, Flow
@@ -144,10 +145,12 @@ class Runtime:
         A second run on the same cases replays the model calls that returned in the first.
 
         Raises:
+            InputError: the name is malformed.
             CasesError: too few cases.
             ModelError, ModelFileError: the maker cannot be used.
             SandboxUnavailableError: no engine can run candidates.
         """
+        check_name(name)
         started = time.perf_counter()
         settings = self.settings
         parts = split(cases, settings.seed)
