@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latm.types import Json
-from latm.using.provenance import left_out, untraceable
+from latm.using.provenance import miscounted, untraceable
 
 _WORD = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
 _JSON: st.SearchStrategy[Json] = st.recursive(
@@ -130,26 +130,26 @@ _SORTS: list[tuple[str, dict[str, Json]]] = [
 ]
 
 
-def test_a_word_that_demonstrations_never_leave_out_may_not_be_left_out() -> None:
+def test_a_word_that_demonstrations_never_leave_out_may_not_be_miscounted() -> None:
     question = "Sort these words: owl ant bee owl"
-    assert left_out({"words": ["owl", "ant", "bee", "owl"]}, question, _SORTS) == ()
-    assert left_out({"words": ["owl", "ant", "owl"]}, question, _SORTS) == ("bee",)
-    assert left_out({"words": ["owl", "ant", "bee"]}, question, _SORTS) == ("owl",)
+    assert miscounted({"words": ["owl", "ant", "bee", "owl"]}, question, _SORTS) == ()
+    assert miscounted({"words": ["owl", "ant", "owl"]}, question, _SORTS) == ("bee",)
+    assert miscounted({"words": ["owl", "ant", "bee"]}, question, _SORTS) == ("owl",)
 
 
 def test_numbers_are_all_used_where_demonstrations_use_all_though_words_are_not() -> None:
     question = "At most 1,000 pears; 7 cats leave 3; 9 dogs leave 1. How many pears?"
     all_of_it: dict[str, Json] = {"limit": 1000, "pairs": [[7, 3], [9, 1]]}
-    assert left_out(all_of_it, question, _RIDDLES) == ()
-    assert left_out({"limit": 1000, "pairs": [[7, 3]]}, question, _RIDDLES) == ("9", "1")
+    assert miscounted(all_of_it, question, _RIDDLES) == ()
+    assert miscounted({"limit": 1000, "pairs": [[7, 3]]}, question, _RIDDLES) == ("9", "1")
 
 
 def test_another_wording_is_not_held_to_the_fixed_words() -> None:
-    assert left_out({"words": ["b"]}, "Please order these: b a", _SORTS) == ()
+    assert miscounted({"words": ["b"]}, "Please order these: b a", _SORTS) == ()
 
 
-def test_one_demonstration_shows_nothing_about_what_is_left_out() -> None:
-    assert left_out({"words": ["b"]}, "Sort these words: b a", _SORTS[:1]) == ()
+def test_one_demonstration_shows_nothing_about_what_is_miscounted() -> None:
+    assert miscounted({"words": ["b"]}, "Sort these words: b a", _SORTS[:1]) == ()
 
 
 @given(words=st.lists(_WORD, min_size=1, max_size=12), data=st.data())
@@ -157,4 +157,36 @@ def test_any_word_dropped_from_a_list_is_noticed(words: list[str], data: st.Data
     dropped = data.draw(st.integers(0, len(words) - 1))
     kept: list[Json] = [w for n, w in enumerate(words) if n != dropped]
     question = f"Sort these words: {' '.join(words)}"
-    assert left_out({"words": kept}, question, _SORTS) == (words[dropped],)
+    assert miscounted({"words": kept}, question, _SORTS) == (words[dropped],)
+
+
+_SWAPS: list[tuple[str, dict[str, Json]]] = [
+    (
+        "Ann, Bob, Cid play. Ann has a kite, Bob a drum, Cid a ball. Ann and Bob swap. Cid has?",
+        {
+            "has": [["Ann", "kite"], ["Bob", "drum"], ["Cid", "ball"]],
+            "swaps": [["Ann", "Bob"]],
+            "who": "Cid",
+        },
+    ),
+    (
+        "Ann, Bob, Cid dance. Ann takes Sam, Bob Pat, Cid Kim. Cid and Bob switch. Ann takes?",
+        {
+            "has": [["Ann", "Sam"], ["Bob", "Pat"], ["Cid", "Kim"]],
+            "swaps": [["Cid", "Bob"]],
+            "who": "Ann",
+        },
+    ),
+]
+
+
+def test_a_value_is_used_as_often_as_demonstrations_show() -> None:
+    question = (
+        "Ann, Bob, Cid read. Ann has Emma, Bob Dune, Cid War and Peace. "
+        "Bob and Ann swap. Cid and Ann swap. Bob has?"
+    )
+    has: Json = [["Ann", "Emma"], ["Bob", "Dune"], ["Cid", "War and Peace"]]
+    right: dict[str, Json] = {"has": has, "swaps": [["Bob", "Ann"], ["Cid", "Ann"]], "who": "Bob"}
+    assert miscounted(right, question, _SWAPS) == ()
+    assert miscounted({**right, "who": "Ann"}, question, _SWAPS) == ("Bob",)
+    assert miscounted({**right, "swaps": [["Bob", "Ann"]]}, question, _SWAPS) == ("Ann", "Cid")

@@ -1,7 +1,7 @@
 """Do the arguments say what the request says? Nothing added, nothing left out.
 
 Arguments of a light model and the question flow in; the paths of values without a source
-(`untraceable`) and the words of the question without a place (`left_out`) flow out.
+(`untraceable`) and the words that are left out or said too often (`miscounted`) flow out.
 Invariant: nothing that the question does not say verbatim passes; when in doubt a value is
 untraceable, because a wrong answer is worse than none.
 
@@ -34,6 +34,7 @@ _NUMBER = re.compile(
     r"((?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?+)(?![eE][+-]?[0-9])"
 )
 _KINDS = ("number", "word", "mark")
+_MOST_RESTS = 2
 _SENTENCE_MARKS = frozenset(".,;:!?")
 
 
@@ -55,36 +56,67 @@ def untraceable(
     )
 
 
-def left_out(
+def miscounted(
     arguments: Mapping[str, Json],
     question: str,
     demonstrations: Sequence[tuple[str, Mapping[str, Json]]],
 ) -> tuple[str, ...]:
-    """What the question says and the arguments leave out, where demonstrations never do.
+    """What the arguments say more or less often than they should.
 
-    Numbers, words and marks are looked at apart. Where all demonstrations leave the same
-    ones of a kind aside (the fixed words of the class, or none at all), the question must
-    do so too: a list of words loses none. Where demonstrations differ in what they leave
-    aside (the goods and animals of a riddle), or the question lacks those fixed words
-    (it is worded in another way), the kind tells nothing and is passed over.
+    Demonstrations show how often; numbers, words and marks are looked at apart:
+
+    - Where all of them leave the same ones of a kind aside (the fixed words of the class,
+      or none at all), so must the arguments: a list of words loses none. A question that
+      lacks those fixed words is worded in another way and is passed over.
+    - Where they leave different ones aside (the goods and animals of a riddle), a value
+      must stand in the arguments as often as in the question, less what demonstrations
+      show: each name once in a roll call, say. Where they show no such rule, nothing is
+      asked.
 
     Args:
-        demonstrations: questions with the arguments of their calls.
+        demonstrations: questions with the arguments of their calls; one alone shows nothing.
     """
-    missing: list[str] = []
-    for kind in _KINDS:
-        aside = [_aside(kind, asked, given) for asked, given in demonstrations]
-        given = any(_tokens(kind, _texts(dict(row))) for _, row in demonstrations)
-        if given and all(a == aside[0] for a in aside) and len(aside) > 1:
-            own = _aside(kind, question, arguments)
-            if aside[0] <= own:
-                missing += (own - aside[0]).elements()
-    return tuple(missing)
+    if len(demonstrations) < 2:
+        return ()
+    shown = [_Counts(asked, given) for asked, given in demonstrations]
+    own = _Counts(question, arguments)
+    return tuple(word for kind in _KINDS for word in _miscounted(kind, shown, own))
 
 
-def _aside(kind: str, question: str, arguments: Mapping[str, Json]) -> Counter[str]:
-    """Tokens of the question that the arguments do not use."""
-    return _tokens(kind, [question]) - _tokens(kind, _texts(dict(arguments)))
+def _miscounted(kind: str, shown: Sequence[_Counts], own: _Counts) -> Iterator[str]:
+    if not any(counts.given[kind] for counts in shown):
+        return
+    aside = [counts.aside(kind) for counts in shown]
+    if all(a == aside[0] for a in aside):
+        if aside[0] <= own.aside(kind):
+            yield from (own.aside(kind) - aside[0]).elements()
+        return
+    rests = {rest for counts in shown for rest in counts.rests(kind).values()}
+    if len(rests) <= _MOST_RESTS:
+        yield from (value for value, rest in own.rests(kind).items() if rest not in rests)
+
+
+class _Counts:
+    """How often a question and the arguments of its call say each word and each value."""
+
+    def __init__(self, question: str, arguments: Mapping[str, Json]) -> None:
+        values = _texts(dict(arguments))
+        self.given = {kind: _tokens(kind, values) for kind in _KINDS}
+        self._asked = {kind: _tokens(kind, [question]) for kind in _KINDS}
+        self._question = question
+        self._values = Counter(values)
+
+    def aside(self, kind: str) -> Counter[str]:
+        """Words that the question says and the arguments do not."""
+        return self._asked[kind] - self.given[kind]
+
+    def rests(self, kind: str) -> dict[str, int]:
+        """For each value of the arguments, how much more often the question says it."""
+        return {
+            value: _occurrences(value, self._question) - n
+            for value, n in self._values.items()
+            if value and _kind(value) == kind
+        }
 
 
 def _texts(value: Json) -> list[str]:

@@ -23,7 +23,7 @@ from jsonschema.exceptions import SchemaError
 from latm.execution import GLUE, positional
 from latm.models import Model
 from latm.types import ChatRequest, Demonstration, Json, Message, Reply, Tool, Usage
-from latm.using.provenance import left_out, untraceable
+from latm.using.provenance import miscounted, untraceable
 
 _MOST_DEMONSTRATIONS = 3
 _MOST_QUESTION = 8000
@@ -175,9 +175,9 @@ def read_arguments(tool: Tool, question: str, reply: Reply) -> tuple[tuple[Json,
     foreign = untraceable(value, question, schema)
     if foreign:
         return None, f"the question does not say {', '.join(foreign[:3])}"
-    missed = left_out(value, question, _demonstrated(tool.demonstrations))
+    missed = miscounted(value, question, _demonstrated(tool.demonstrations))
     if missed:
-        return None, f"the arguments leave out {', '.join(map(repr, missed[:3]))}"
+        return None, f"the arguments leave out or repeat {', '.join(map(repr, missed[:3]))}"
     return tuple(positional(tool.solver, value)), ""
 
 
