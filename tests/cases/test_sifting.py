@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latm.cases import MOST_SHOWN, question_digest, require_enough, split
+from latm.cases import MOST_SHOWN, question_digest, require_enough, sift, split
 from latm.errors import CasesError
 from latm.types import Case, Origin
 
@@ -68,3 +68,15 @@ def test_questions_that_are_the_same_have_the_same_digest() -> None:
     assert question_digest(" a\r\nb\n") == question_digest("a\nb")
     assert question_digest("a b") != question_digest("a  b")
     assert len(question_digest("\ud800")) == 64
+
+
+@pytest.mark.parametrize(
+    ("origin", "place"),
+    [(None, "a case"), (Origin("f", 3), "line 3"), (Origin("f.json#3"), "example 3")],
+)
+def test_a_contradiction_names_the_place_of_a_case_as_well_as_it_can(
+    origin: Origin | None, place: str
+) -> None:
+    file = sift("f", [Case("q", "a"), Case("q", "b" * 99, origin)])
+    with pytest.raises(CasesError, match=f"f: {place} contradicts a case: question 'q' has"):
+        file.consistent()

@@ -56,6 +56,10 @@ def test_the_bound_grows_with_wrong_answers_and_shrinks_with_right_ones(
     assert upper_bound(wrong, compared + 1, confidence) <= bound
 
 
+def test_almost_no_doubt_leaves_almost_nothing_ruled_out() -> None:
+    assert upper_bound(1, 2, 1 - 2**-53) == 1.0
+
+
 def test_a_million_comparisons_are_bounded_too() -> None:
     assert upper_bound(10_000, 1_000_000) == pytest.approx(0.010166, rel=1e-3)
 

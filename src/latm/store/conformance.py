@@ -164,7 +164,7 @@ async def evidence_counts_a_case_once(store: Store) -> None:
         [
             Comparison(version, right, "right", "held_out"),
             Comparison(version, right, "right", "shadow"),
-            Comparison(version, wrong, "wrong", "shadow", "got"),
+            Comparison(version, wrong, "wrong", "shadow", "got\0\ud800"),
             Comparison(version, wrong, "right", "audit"),
             Comparison(version, mute, "abstained", "held_out"),
             Comparison(version, torn, "abstained", "held_out"),
@@ -176,7 +176,8 @@ async def evidence_counts_a_case_once(store: Store) -> None:
     _expect(counts == Counts(1, 1, 1, 1) and counts.compared == 2, "once wrong, always wrong")
     _expect(await store.evidence.counts(version, "audit") == Counts(right=1), "by source")
     _expect(await store.evidence.counts("0" * 64) == Counts(), "none for an unknown version")
-    _expect([c.got for c in await store.evidence.wrong(version)] == ["got"], "wrong ones are kept")
+    kept = [c.got for c in await store.evidence.wrong(version)]
+    _expect(kept == ["got\\x00\\ud800"], "wrong ones are kept, whatever they hold")
     unknown = Comparison("0" * 64, right, "right", "audit")
     known = Comparison(version, question_digest("e"), "right", "audit")
     await _refused(store.evidence.append([known, unknown]), StoreError)
@@ -215,7 +216,9 @@ async def usage_adds_up_exactly(store: Store) -> None:
 
 
 async def journal_gives_replies_back(store: Store) -> None:
-    reply = Reply("text \u2028", "m:n", Usage(1, 0, 2), Decimal("0.000001230"), "list", "length")
+    reply = Reply(
+        "text \u2028\ud800\0", "m:n", Usage(1, 0, 2), Decimal("0.000001230"), "list", "length"
+    )
     unknown = Reply("", "m:n", Usage(), None, None)
     usage = UsageRow("making", usage=reply.usage, cost_usd=reply.cost_usd)
     _expect(await store.journal.get("job", "a") is None, "nothing at first")

@@ -80,6 +80,10 @@ class Database:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise StoreError(f"database {self.shown}: {_explained(error)}") from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise StoreError(
+                f"database {self.shown}: cannot hold a value ({error}); leave it out"
+            ) from error
 
 
 async def connect(location: str | Path, *, clock: Clock, busy_seconds: float) -> Database:

@@ -32,7 +32,7 @@ class Evidence:
             StoreError: a version is not in the toolbox.
         """
         at = self._database.now()
-        rows = [{**asdict(one), "at": at} for one in compared]
+        rows = [{**asdict(one), "got": _storable(one.got), "at": at} for one in compared]
         if rows:
             async with self._database.write() as connection:
                 await connection.execute(comparisons.insert(), rows)
@@ -71,3 +71,10 @@ class Evidence:
         )
         async with self._database.read() as connection:
             return tuple(Comparison(*row) for row in await connection.execute(query))
+
+
+def _storable(text: str | None) -> str | None:
+    """What a hostile tool gave, with whatever a database cannot hold spelt out."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")

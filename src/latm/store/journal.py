@@ -7,12 +7,13 @@ record either wholly or not at all, and its cost is counted once.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from typing import Protocol
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 
 from latm.identity import canonical_json, digest
 from latm.store.connection import Database, insert_new
@@ -20,9 +21,7 @@ from latm.store.rows import UsageRow
 from latm.store.schema import journal as table
 from latm.store.schema import usage as usage_table
 from latm.store.usage import usage_values
-from latm.types import ChatRequest, Purpose, Reply
-
-_REPLY = TypeAdapter(Reply)
+from latm.types import ChatRequest, Purpose, Reply, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Journal:
         query = sa.select(table.c.reply).where(table.c.job == job, table.c.key == key)
         async with self._database.read() as connection:
             text: str | None = await connection.scalar(query)
-        return None if text is None else _REPLY.validate_json(text)
+        return None if text is None else _read(text)
 
     async def put(self, job: str, key: str, reply: Reply, usage: UsageRow | None = None) -> None:
         """Put a reply on record, with its usage; the first reply under a key stays.
@@ -45,7 +44,7 @@ class Journal:
             usage: written in the same transaction, and only when the reply is new.
         """
         now = self._database.now()
-        row = {"job": job, "key": key, "reply": _REPLY.dump_json(reply).decode(), "at": now}
+        row = {"job": job, "key": key, "reply": _written(reply), "at": now}
         async with self._database.write() as connection:
             result = await connection.execute(insert_new(table, [row]))
             if usage is not None and result.rowcount:
@@ -132,3 +131,17 @@ class JournaledModel:
             usage=reply.usage,
             cost_usd=reply.cost_usd,
         )
+
+
+def _written(reply: Reply) -> str:
+    cost = None if reply.cost_usd is None else str(reply.cost_usd)
+    # Escaped to ASCII: a model may write half a surrogate pair, which UTF-8 cannot hold.
+    return json.dumps({**asdict(reply), "cost_usd": cost})
+
+
+def _read(text: str) -> Reply:
+    fields = json.loads(text)
+    cost = fields["cost_usd"]
+    fields["cost_usd"] = None if cost is None else Decimal(cost)
+    fields["usage"] = Usage(**fields["usage"])
+    return Reply(**fields)
