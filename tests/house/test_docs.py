@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import re
 from collections.abc import Callable
@@ -112,3 +114,21 @@ def test_commands_in_the_documents_exist(page: str, words: list[str]) -> None:
         option for option in used if not re.search(rf"(?<![\w-]){option}(?![\w-])", usage[path])
     }
     assert unknown == set(), f"{page}: latm {path} has no such option"
+
+
+def snippets() -> list[tuple[str, str]]:
+    """Every Python block, with the page that it stands in."""
+    return [
+        (relative(page), body)
+        for page in pages()
+        for language, body in BLOCK.findall(page.read_text("utf-8"))
+        if language == "python"
+    ]
+
+
+@pytest.mark.parametrize(("page", "code"), snippets(), ids=lambda text: text.splitlines()[0])
+def test_python_in_the_documents_parses_and_imports(page: str, code: str) -> None:
+    for node in ast.walk(ast.parse(code, page)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = importlib.import_module(node.module)
+            assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
