@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +16,8 @@ from latm.sandbox.launcher import Launcher
 from latm.sandbox.layers import ALL, Layer
 from latm.sandbox.monty import MontySandbox
 from latm.types import Failed, Limits, Outcome, Program, Returned
+
+from .processes import descendants, eventually, is_running
 
 
 @pytest.fixture
@@ -90,6 +94,22 @@ async def test_output_of_tools_reaches_nobody(
 ) -> None:
     await run(sandbox, "def f():\n    print('shown?')\n    return 'a' * 90000000\n")
     assert capfd.readouterr() == ("", "")
+
+
+async def test_dead_worker_is_replaced_and_no_tool_blamed(sandbox: MontySandbox) -> None:
+    for _ in range(3):
+        below = descendants()
+        for pid in below:
+            os.kill(pid, signal.SIGKILL)
+        await eventually(lambda killed=below: not any(map(is_running, killed)))
+        assert isinstance(await run(sandbox, "def f():\n    return 1\n"), Returned)
+
+
+async def test_limits_of_a_call_are_its_own(sandbox: MontySandbox) -> None:
+    program = Program("def f(n):\n    return len([0] * n)\n", "f")
+    roomy, tight = Limits(memory_bytes=64_000_000), Limits(memory_bytes=10_000_000)
+    for limits, kind in ((roomy, Returned), (tight, Failed), (roomy, Returned)):
+        assert isinstance(await sandbox.run(program, [2_000_000], limits), kind)
 
 
 async def test_version_names_the_walls_around_the_worker(sandbox: MontySandbox) -> None:

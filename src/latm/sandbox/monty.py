@@ -20,7 +20,6 @@ import re
 import shutil
 import sysconfig
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
 from typing import Literal, cast
@@ -30,6 +29,7 @@ import pydantic_monty
 from latm.errors import SandboxUnavailableError
 from latm.sandbox.launcher import Launcher
 from latm.sandbox.layers import ALL, Layer
+from latm.sandbox.monty_pool import Session, SessionLimits, SessionThreads
 from latm.sandbox.protocol import ReplyError, check_program, encode_arguments, parse_json, plain
 from latm.sandbox.text import one_line
 from latm.types import EngineName, Failed, FailureKind, Json, Limits, Outcome, Program, Returned
@@ -39,8 +39,6 @@ _log = logging.getLogger(__name__)
 MAX_MEMORY = 64 * 1024 * 1024
 _GRACE_SECONDS = 0.5
 _START_SECONDS = 60.0
-_RECURSION = 400
-_SUSPENSIONS = 10
 
 # Shadowing-proof: uses no builtin name, because the tool may have defined any of them.
 _TAIL = """
@@ -81,8 +79,7 @@ class MontySandbox:
         self._layers = layers
         self._launcher = launcher
         self._version = f"monty-{pydantic_monty.__version__}"
-        self._pool: pydantic_monty.Monty | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: SessionThreads | None = None
         self._opening = asyncio.Lock()
 
     @classmethod
@@ -114,17 +111,10 @@ class MontySandbox:
             SandboxUnavailableError: they do not start.
         """
         async with self._opening:
-            if self._pool is None:
-                loop = asyncio.get_running_loop()
-                threads = ThreadPoolExecutor(self._processes, "latm-monty")
-                try:
-                    self._pool = await loop.run_in_executor(threads, self._enter)
-                except BaseException:
-                    threads.shutdown(wait=False)
-                    raise
-                self._threads = threads
+            if self._threads is None:
+                self._threads = await asyncio.to_thread(self._enter)
 
-    def _enter(self) -> pydantic_monty.Monty:
+    def _enter(self) -> SessionThreads:
         launcher = self._launcher or Launcher.best(_binary(), self._layers)
         if not launcher.walls:
             _log.warning("monty workers run without an OS jail: none works on this machine")
@@ -148,7 +138,7 @@ class MontySandbox:
             ) from error
         self._launcher = launcher
         self._version = "+".join((f"monty-{pydantic_monty.__version__}", *launcher.walls))
-        return pool
+        return SessionThreads(pool, self._processes)
 
     async def run(self, program: Program, arguments: Sequence[Json], limits: Limits) -> Outcome:
         """Call ``program.entry(*arguments)`` in a fresh interpreter.
@@ -163,22 +153,25 @@ class MontySandbox:
             return Failed("refused", one_line(str(error)), 0.0)
         if _SURROGATE_ESCAPE.search(program.source):
             return Failed("refused", "surrogate escapes need full Python", 0.0, unsupported=True)
-        if self._pool is None or self._threads is None:
+        if self._threads is None:
             await self.start()
-        assert self._pool is not None
         assert self._threads is not None
-        call = partial(_call, self._pool, program, list(arguments), limits)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        bounds = SessionLimits(
+            min(limits.cpu_seconds, limits.wall_seconds), min(limits.memory_bytes, MAX_MEMORY)
+        )
+        work = partial(_call, program, list(arguments), limits)
+        outcome = await self._threads.run(bounds, work)
+        if isinstance(outcome, Failed) and outcome.kind == "killed":
+            # A session that waited may have lost its worker to others; the program is to blame
+            # only when a second one ends as well.
+            return await self._threads.run(bounds, work)
+        return outcome
 
     async def aclose(self) -> None:
         async with self._opening:
-            pool, threads = self._pool, self._threads
-            self._pool = self._threads = None
-            if pool is None or threads is None:
-                return
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(threads, partial(pool.__exit__, None, None, None))
-            threads.shutdown(wait=False)
+            threads, self._threads = self._threads, None
+            if threads is not None:
+                await asyncio.to_thread(threads.close)
             if self._launcher is not None:
                 self._launcher.close()
 
@@ -205,34 +198,21 @@ def _binary() -> str:
     return found
 
 
-def _call(
-    pool: pydantic_monty.Monty, program: Program, arguments: list[Json], limits: Limits
-) -> Outcome:
-    """One checkout, in a thread of ours."""
+def _call(program: Program, arguments: list[Json], limits: Limits, session: Session) -> Outcome:
+    """One call in a session of its own, in a thread."""
     started = perf_counter()
     cap = limits.result_bytes + 1
     try:
-        with pool.checkout(
-            limits={
-                "max_feed_duration_secs": min(limits.cpu_seconds, limits.wall_seconds),
-                "max_memory": min(limits.memory_bytes, MAX_MEMORY),
-                "max_recursion_depth": _RECURSION,
-                "max_suspensions": _SUSPENSIONS,
-                "max_total_sleep_secs": 0.0,
-            },
-            assert_message_annotations=False,
-            os_policy={"sleep": "zero"},
-        ) as session:
-            reply: object = session.feed_run(
-                program.source + _TAIL.format(entry=program.entry, cap=cap),
-                inputs={"_latm_arguments": arguments},
-                print_callback=_drop,
-            )
-            text, same = cast("tuple[object, object]", reply)  # checked by _value
-            value = _value(text, limits)
-            if same is not True:
-                # The value holds tuples, or keys that are not strings: JSON text hides which.
-                value = plain(session.feed_run("_latm_value", print_callback=_drop))
+        reply: object = session.feed_run(
+            program.source + _TAIL.format(entry=program.entry, cap=cap),
+            inputs={"_latm_arguments": arguments},
+            print_callback=_drop,
+        )
+        text, same = cast("tuple[object, object]", reply)  # checked by _value
+        value = _value(text, limits)
+        if same is not True:
+            # The value holds tuples, or keys that are not strings: JSON text hides which.
+            value = plain(session.feed_run("_latm_value", print_callback=_drop))
     except ReplyError as error:
         return Failed("output", one_line(str(error)), perf_counter() - started)
     except pydantic_monty.MontyError as error:
