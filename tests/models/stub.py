@@ -128,9 +128,10 @@ def completion(
     model: str = "gpt-4o-mini",
     finish: str = "stop",
     cached: int = 0,
+    output: int = 10,
     counted: bool = True,
 ) -> Answer:
-    """An answer of OpenAI's chat completions: 100 tokens in, ``cached`` of them, and 10 out."""
+    """An answer of OpenAI's chat completions: 100 tokens in, ``cached`` among them."""
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": text},
@@ -139,8 +140,8 @@ def completion(
     }
     usage = {
         "prompt_tokens": 100,
-        "completion_tokens": 10,
-        "total_tokens": 110,
+        "completion_tokens": output,
+        "total_tokens": 100 + output,
         "prompt_tokens_details": {"cached_tokens": cached},
     }
     body: dict[str, object] = {
@@ -164,7 +165,7 @@ def message(text: str, *, model: str = "claude-haiku-4-5", **usage: int) -> Answ
             "content": [{"type": "text", "text": text}],
             "stop_reason": "end_turn",
             "stop_sequence": None,
-            "usage": {"input_tokens": 200, "output_tokens": 50, **usage},
+            "usage": {"input_tokens": 200, "output_tokens": 50} | usage,
         }
     )
 
