@@ -120,6 +120,15 @@ async def test_queued_calls_are_answered_by_a_fresh_zygote(jail: JailSandbox) ->
     assert [o.value for o in outcomes if isinstance(o, Returned)] == [0, 1, 2, 3, 4]
 
 
+async def test_jail_that_no_longer_obeys_is_replaced(jail: JailSandbox) -> None:
+    for pid in descendants():
+        os.kill(pid, signal.SIGSTOP)
+    outcome = await jail.run(IDENTITY, [1], Limits(wall_seconds=0.1))
+    assert isinstance(outcome, Failed)
+    assert outcome.kind == "timeout"
+    assert isinstance(await jail.run(IDENTITY, [1], Limits()), Returned)
+
+
 async def test_closed_jail_refuses_calls(jail: JailSandbox) -> None:
     await jail.aclose()
     with pytest.raises(SandboxUnavailableError):
