@@ -10,14 +10,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from latm.errors import ModelFileError, ModelRefusedError, ModelUnavailableError
 from latm.models.catalog import CATALOG
-from latm.models.grammar import enforceable
+from latm.models.grammar import enforceable, fits
 from latm.models.local import LocalModel
-from latm.types import ChatRequest, Message
+from latm.types import ChatRequest, Json, Message
 
 PERSON = json.dumps(
     {
@@ -33,7 +34,7 @@ def asked(text: str, **options: object) -> ChatRequest:
     return ChatRequest((Message("user", text),), **options)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def light(models_dir: Path) -> AsyncIterator[LocalModel]:
     small = next(m for m in CATALOG if "0.5b" in m.name)
     model = LocalModel(f"local:{small.name}", models_dir / small.file, slots=2)
@@ -74,10 +75,10 @@ class TestEmbedded:
         self, light: LocalModel
     ) -> None:
         await light.chat(asked("Say hello.", max_tokens=2))
-        process = light._process  # pyright: ignore[reportPrivateUsage]
-        assert process is not None
-        os.kill(process.pid, signal.SIGSEGV)
-        await process.wait()
+        child = light._child  # pyright: ignore[reportPrivateUsage]
+        assert child is not None
+        os.kill(child.process.pid, signal.SIGSEGV)
+        await child.process.wait()
         assert (await light.chat(asked("Say hello.", max_tokens=2))).text
 
 
@@ -99,8 +100,31 @@ async def test_a_damaged_file_is_an_error_and_leaves_no_process(tmp_path: Path) 
 
 
 def test_class_escapes_are_spelled_out_because_the_grammar_ignores_them() -> None:
-    schema = {"type": "string", "pattern": r"^\d{4}-\d{2}$"}
+    schema: Json = {"type": "string", "pattern": r"^\d{4}-\d{2}$"}
     assert enforceable(schema) == {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "spelled"),
+    [
+        (r"[\d.]+", "[0-9.]+"),
+        (r"\\d", r"\\d"),
+        (r"\[\d\]", r"\[[0-9]\]"),
+        (r"\w\s", "[A-Za-z0-9_][ ]"),
+    ],
+)
+def test_class_escapes_are_spelled_out_inside_sets_too(pattern: str, spelled: str) -> None:
+    assert enforceable({"type": "string", "pattern": pattern}) == {
+        "type": "string",
+        "pattern": spelled,
+    }
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "Ann"}', '{"name": "Ann", "age": "4"}'])
+def test_a_text_that_does_not_fit_its_schema_is_found_out(text: str) -> None:
+    assert not fits(text, PERSON)
+    assert fits('{"name": "Ann", "age": 4}', PERSON)
+    assert fits(text, None)
 
 
 json_values = st.recursive(

@@ -2,47 +2,55 @@
 
 A `ChatRequest` flows in, a `Reply` flows out. Invariants: a crash of llama.cpp is a
 `ModelUnavailableError` here and nothing worse; the child dies with its parent; a reply to
-a request with a schema either fits the schema or has ``finish`` "other".
+a request with a schema either fits the schema or has ``finish`` "other" (or "length").
 
 What it does not cover: requests beyond the context are refused by the server, and greedy
-sampling is repeatable only for the same build, threads and slots.
+sampling is repeatable only for the same build, threads, slots and neighbours in the batch.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import contextlib
 import json
 import os
 import secrets
-import signal
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
-import jsonschema
 
 from latm.errors import ModelFileError, ModelRefusedError, ModelUnavailableError
-from latm.models.catalog import find, path_of
-from latm.models.grammar import enforceable
-from latm.models.names import LOCAL
+from latm.models.grammar import enforceable, fits
 from latm.types import ChatRequest, Reply, Usage
 
-_START_SECONDS = 120.0
-_PR_SET_PDEATHSIG = 1
+_START_SECONDS = 180.0
+_STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A running server and the client that speaks to it; both end together."""
+
+    process: asyncio.subprocess.Process
+    client: httpx.AsyncClient
 
 
 class LocalModel:
     """One embedded model; its child process starts with the first call.
+
+    One event loop may use an instance.
 
     Args:
         name: full name, ``local:…``.
         path: of the GGUF file.
         threads: None: all cores of this process.
         slots: calls answered at the same time; each has ``context`` tokens.
-        timeout: of one call, in seconds.
+        timeout: of one call, in seconds, from when it has a slot.
     """
 
     def __init__(
@@ -57,28 +65,20 @@ class LocalModel:
     ) -> None:
         self._name = name
         self._path = path
-        self._threads = threads or len(os.sched_getaffinity(0))
-        self._slots = slots
         self._context = context
         self._timeout = timeout
         self._key = secrets.token_urlsafe(24)
-        self._process: asyncio.subprocess.Process | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._options: Mapping[str, object] = {
+            "path": str(path),
+            "alias": name,
+            "slots": slots,
+            "context": context,
+            "threads": threads or _cores(),
+            "key": self._key,
+        }
+        self._child: _Child | None = None
         self._starting = asyncio.Lock()
         self._gate = asyncio.Semaphore(slots)
-
-    @classmethod
-    def of_catalog(
-        cls, model: str, home: Path, *, threads: int | None, slots: int, timeout: float
-    ) -> LocalModel:
-        """An embedded model by its name in the catalog.
-
-        Raises:
-            UnknownNameError: no such embedded model.
-        """
-        embedded = find(model)
-        path = path_of(embedded, home)
-        return cls(f"{LOCAL}:{model}", path, threads=threads, slots=slots, timeout=timeout)
 
     @property
     def name(self) -> str:
@@ -92,120 +92,150 @@ class LocalModel:
             ModelUnavailableError: llama.cpp does not start, crashed twice or is too slow.
             ModelRefusedError: the request does not fit the context or the grammar.
         """
+        body = _body(request)
         async with self._gate:
-            try:
-                return await self._ask(request)
-            except httpx.TimeoutException as error:
-                raise ModelUnavailableError(
-                    f"{self._name!r} gave no answer in {self._timeout:g} s; "
-                    "ask for fewer tokens or set LATM_REQUEST_SECONDS higher"
-                ) from error
-            except httpx.TransportError:
-                await self._stop()
-            try:
-                return await self._ask(request)
-            except httpx.TransportError as error:
-                raise ModelUnavailableError(
-                    f"{self._name!r} crashed twice on one request; check the memory that is "
-                    "free and the file with 'latm models verify'"
-                ) from error
-
-    async def aclose(self) -> None:
-        """End the child process; may be called twice."""
-        await self._stop()
-
-    async def _ask(self, request: ChatRequest) -> Reply:
-        client = await self._running()
-        response = await client.post("/v1/chat/completions", json=_body(request))
+            response = await self._post(body) or await self._post(body)
+        if response is None:
+            raise ModelUnavailableError(
+                f"{self._name!r} crashed twice on one request; check the memory that is "
+                "free and the file with 'latm models verify'"
+            )
+        if response.status_code >= 500:
+            raise ModelUnavailableError(f"{self._name!r} failed: {_reason(response)}; try again")
         if response.status_code >= 400:
             raise ModelRefusedError(
                 f"{self._name!r} refused the request: {_reason(response)}; "
                 f"a request has at most {self._context} tokens"
             )
-        return self._reply(response.json(), request)
+        return _reply(response.json(), self._name, request)
 
-    def _reply(self, answer: Any, request: ChatRequest) -> Reply:  # noqa: ANN401 - wire data
-        choice, usage = answer["choices"][0], answer["usage"]
-        text = str(choice["message"].get("content") or "")
-        timings: dict[str, Any] = answer.get("timings") or {}
-        cached = int(timings.get("cache_n") or 0)
-        finish = choice.get("finish_reason")
-        if finish not in ("stop", "length") or not _fits(text, request.schema):
-            finish = "length" if finish == "length" else "other"
-        tokens = Usage(
-            int(usage["prompt_tokens"]),
-            min(cached, int(usage["prompt_tokens"])),
-            int(usage["completion_tokens"]),
-        )
-        return Reply(text, self._name, tokens, Decimal(0), "local", finish)
+    async def aclose(self) -> None:
+        """End the child process; may be called twice."""
+        child, self._child = self._child, None
+        if child is not None:
+            await _stop(child)
 
-    async def _running(self) -> httpx.AsyncClient:
+    async def _post(self, body: Mapping[str, object]) -> httpx.Response | None:
+        """The server's response; None when the child crashed."""
+        child = await self._running()
+        try:
+            return await child.client.post("/v1/chat/completions", json=body)
+        except httpx.TimeoutException as error:
+            raise ModelUnavailableError(
+                f"{self._name!r} gave no answer in {self._timeout:g} s; "
+                "ask for fewer tokens or set LATM_REQUEST_SECONDS higher"
+            ) from error
+        except httpx.TransportError:
+            # Of several chats that saw the same crash, only the first finds its child here.
+            if self._child is child:
+                await self.aclose()
+            return None
+
+    async def _running(self) -> _Child:
         async with self._starting:
-            if self._process is not None and self._process.returncode is not None:
-                await self._stop()
-            if self._client is None:
-                address = await self._start()
-                self._client = httpx.AsyncClient(
-                    base_url=address,
-                    timeout=httpx.Timeout(self._timeout, connect=10.0),
-                    headers={"Authorization": f"Bearer {self._key}"},
-                    # A proxy of the environment must not see loopback traffic.
-                    trust_env=False,
-                )
-            return self._client
+            if self._child is not None and self._child.process.returncode is not None:
+                await self.aclose()
+            if self._child is None:
+                self._child = await self._start()
+            return self._child
 
-    async def _start(self) -> str:
+    async def _start(self) -> _Child:
         if not self._path.is_file():
             raise ModelFileError(
                 f"the file of {self._name!r} is not there; "
                 f"run 'latm models fetch {self._name.partition(':')[2]}'"
             )
-        options = {
-            "path": str(self._path),
-            "alias": self._name,
-            "slots": self._slots,
-            "context": self._context,
-            "threads": self._threads,
-            "key": self._key,
-        }
-        self._process = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-P", "-m", "latm.models.llama_server", json.dumps(options)),
+            *("-P", "-m", "latm.models.llama_server"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            # OpenMP's spinning collapses under other load (22 to 2 tokens/s); passive holds.
-            env={"OMP_WAIT_POLICY": "passive", "LC_ALL": "C.UTF-8"},
-            preexec_fn=_die_with_parent,
+            env=_environment(),
         )
-        assert self._process.stdout is not None
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), _START_SECONDS)
-        except TimeoutError:
+            address = await self._greet(process)
+        except BaseException:
+            await _end(process)
+            raise
+        client = httpx.AsyncClient(
+            base_url=address,
+            timeout=httpx.Timeout(self._timeout, connect=10.0),
+            headers={"Authorization": f"Bearer {self._key}"},
+            # A proxy of the environment must not see loopback traffic.
+            trust_env=False,
+        )
+        return _Child(process, client)
+
+    async def _greet(self, process: asyncio.subprocess.Process) -> str:
+        """Hand the child its options; the address that it listens on."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        options = json.dumps({**self._options, "parent": os.getpid()})
+        try:
+            process.stdin.write(options.encode() + b"\n")
+            await process.stdin.drain()
+            line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
+        except (TimeoutError, ConnectionError):
             line = b""
-        if not line:
-            await self._stop()
-            raise ModelUnavailableError(
-                f"llama.cpp does not start with {self._path.name!r}; check the file with "
-                "'latm models verify' and that the extra 'latm[local]' is installed"
-            )
-        return str(json.loads(line)["address"])
-
-    async def _stop(self) -> None:
-        client, self._client = self._client, None
-        process, self._process = self._process, None
-        if client is not None:
-            await client.aclose()
-        if process is not None:
-            if process.returncode is None:
-                process.kill()
-            if process.stdin is not None:
-                process.stdin.close()
-            await process.wait()
+        greeting: dict[str, str] = json.loads(line or "{}")
+        if "address" in greeting:
+            return greeting["address"]
+        why = greeting.get("error", "its process ended or hung while loading")
+        raise ModelUnavailableError(
+            f"llama.cpp does not start with {self._path.name!r}: {why}; check the file with "
+            "'latm models verify' and that the extra 'latm[local]' is installed"
+        )
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+async def _stop(child: _Child) -> None:
+    await child.client.aclose()
+    await _end(child.process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Let the child see the end of its input; kill it when it does not go."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _environment() -> Mapping[str, str]:
+    """What the child gets: no keys, and the parent's path of modules."""
+    return {
+        # OpenMP's spinning collapses under other load (22 to 2 tokens/s); passive holds.
+        "OMP_WAIT_POLICY": "passive",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+    }
+
+
+def _cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _reply(answer: Any, name: str, request: ChatRequest) -> Reply:  # noqa: ANN401 - wire data
+    choice, usage = answer["choices"][0], answer["usage"]
+    text = str(choice["message"].get("content") or "")
+    timings: dict[str, Any] = answer.get("timings") or {}
+    tokens = Usage(
+        int(usage["prompt_tokens"]),
+        min(int(timings.get("cache_n") or 0), int(usage["prompt_tokens"])),
+        int(usage["completion_tokens"]),
+    )
+    finish: Literal["stop", "length", "other"] = "other"
+    if choice.get("finish_reason") == "length":
+        finish = "length"
+    elif choice.get("finish_reason") == "stop" and fits(text, request.schema):
+        finish = "stop"
+    return Reply(text, name, tokens, Decimal(0), "local", finish)
 
 
 def _body(request: ChatRequest) -> dict[str, object]:
@@ -234,13 +264,3 @@ def _reason(response: httpx.Response) -> str:
     except (ValueError, KeyError, TypeError):
         message = f"status {response.status_code}"
     return " ".join(message.split())[:200]
-
-
-def _fits(text: str, schema: str | None) -> bool:
-    if schema is None:
-        return True
-    try:
-        jsonschema.validate(json.loads(text), json.loads(schema))
-    except (ValueError, RecursionError, jsonschema.ValidationError):
-        return False
-    return True
