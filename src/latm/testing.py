@@ -11,9 +11,10 @@ A suite is a tuple of checks. Run each on a fresh adapter; it returns, or raises
         await check(my_sandbox)
 """
 
+from latm.models.conformance import CHECKS as MODEL_CHECKS
 from latm.models.recorded import RecordedModel
 from latm.models.scripted import ScriptedModel
 from latm.sandbox.conformance import CHECKS as SANDBOX_CHECKS
 from latm.store.conformance import CHECKS as STORE_CHECKS
 
-__all__ = ["SANDBOX_CHECKS", "STORE_CHECKS", "RecordedModel", "ScriptedModel"]
+__all__ = ["MODEL_CHECKS", "SANDBOX_CHECKS", "STORE_CHECKS", "RecordedModel", "ScriptedModel"]
