@@ -27,6 +27,7 @@ from latm.making.promoter import Promoter
 from latm.making.transcripts import import_transcript, read_transcript
 from latm.making.verifier import Judgement, Verifier
 from latm.models import Model, names
+from latm.models.catalog import find, path_of
 from latm.models.recorded import RecordedModel
 from latm.monitor.bound import cases_needed, upper_bound
 from latm.sandbox import Sandbox
@@ -301,9 +302,10 @@ def _open_model(name: str, settings: Settings) -> Model:
     if parsed.provider == names.LOCAL:
         from latm.models.local import LocalModel  # noqa: PLC0415 - only when used
 
-        return LocalModel.of_catalog(
-            parsed.model,
-            settings.home,
+        path = path_of(find(parsed.model), settings.home)
+        return LocalModel(
+            name,
+            path,
             threads=settings.threads,
             slots=settings.slots,
             timeout=settings.request_seconds,

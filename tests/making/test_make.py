@@ -29,10 +29,10 @@ def doubling(count: int = 30) -> list[Case]:
 
 
 async def make(
-    script: Script, cases: Sequence[Case], home: Path, **settings: object
+    script: Script, cases: Sequence[Case], home: Path, max_tokens: int | None = None
 ) -> tuple[MakeReport, ScriptedModel]:
     model = ScriptedModel(script)
-    loaded = load(home=home, maker=MAKER, **settings)
+    loaded = load(home=home, maker=MAKER, max_tokens=max_tokens)
     async with opened(loaded, {MAKER: model}) as runtime:
         return await runtime.make("some-class", cases), model
 

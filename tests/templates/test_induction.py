@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from latm.templates import Matcher
 from latm.types import Slot
 
 
-def drawn(make: object, count: int = 20, seed: int = 0) -> list[str]:
+def drawn(make: Callable[[random.Random], str], count: int = 20, seed: int = 0) -> list[str]:
     rng = random.Random(seed)
-    return [make(rng) for _ in range(count)]  # type: ignore[operator]
+    return [make(rng) for _ in range(count)]
 
 
 def conversion(rng: random.Random) -> str:
