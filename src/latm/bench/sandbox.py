@@ -1,7 +1,7 @@
 """What a call costs in each engine, beside a plain process, in one run.
 
 A number of calls flows in, one `Timing` per engine flows out. Invariant: all are timed by the
-same clock on the same tool in alternation, so that other load on the machine hits them alike;
+same clock on the same tool, in short turns, so that other load on the machine hits them alike;
 an engine that is not usable here is reported as absent, never as fast.
 """
 
@@ -20,7 +20,7 @@ from latm.sandbox.engines import open_engines
 from latm.types import Limits, Program, Returned
 
 _WARM_UP = 20
-_PLAIN_CALLS = 200
+_TURN = 10
 _LIMITS = Limits()
 _PROGRAM = Program(SOURCE, "tool")
 
@@ -32,7 +32,7 @@ class Timing:
     Attributes:
         engine: ``monty``, ``jail`` or ``process`` (a plain one, which protects from nothing).
         version: with its walls; None when the engine is not usable here.
-        calls: how many were timed in alternation with the other engines.
+        calls: how many were timed, in turns of ten with the other engines.
         median_ms: of those calls; ``p99_ms`` likewise. None when there were none.
         burst_median_ms: of as many calls one right after the other, nothing in between.
         reason: why there are no numbers.
@@ -56,7 +56,7 @@ async def run(calls: int = 1000) -> tuple[Timing, ...]:
     engines = await open_engines()
     try:
         timers = {name: _timer(box) for name, box in engines.sandboxes.items()}
-        taken = await _alternate([*timers.values(), _plain], calls)
+        taken = await _in_turns([*timers.values(), _plain], calls)
         bursts = [await _burst(timer, calls) for timer in timers.values()]
     finally:
         await engines.aclose()
@@ -90,17 +90,16 @@ async def _plain() -> float:
     return await asyncio.to_thread(time_plain_process)
 
 
-async def _alternate(timers: list[Callable[[], Awaitable[float]]], calls: int) -> list[list[float]]:
-    """Rounds of one call each; the plain process, far slower, joins only some of them."""
+async def _in_turns(timers: list[Callable[[], Awaitable[float]]], calls: int) -> list[list[float]]:
+    """Turns of a few calls one right after the other; one only for the far slower process."""
     for timer in timers:
         for _ in range(_WARM_UP):
             await timer()
     taken: list[list[float]] = [[] for _ in timers]
-    stride = max(1, calls // _PLAIN_CALLS)
-    for n in range(calls):
+    for start in range(0, calls, _TURN):
         for timer, seconds in zip(timers, taken, strict=True):
-            if timer is not _plain or n % stride == 0:
-                seconds.append(await timer())
+            turn = 1 if timer is _plain else min(_TURN, calls - start)
+            seconds += [await timer() for _ in range(turn)]
     return taken
 
 
