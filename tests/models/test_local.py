@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from latm.errors import ModelFileError, ModelRefusedError, ModelUnavailableError
 from latm.models.catalog import CATALOG
+from latm.models.conformance import CHECKS
 from latm.models.grammar import enforceable, fits
 from latm.models.local import LocalModel
 from latm.types import ChatRequest, Json, Message
@@ -80,6 +81,49 @@ class TestEmbedded:
         os.kill(child.process.pid, signal.SIGSEGV)
         await child.process.wait()
         assert (await light.chat(asked("Say hello.", max_tokens=2))).text
+
+    async def test_the_adapter_conforms(self, light: LocalModel) -> None:
+        for check in CHECKS:
+            await check(light)
+
+    async def test_class_escapes_of_a_pattern_are_enforced(self, light: LocalModel) -> None:
+        schema = json.dumps({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"})
+        reply = await light.chat(asked("Today is 2024-3-3. Which day is it?", schema=schema))
+        assert fits(reply.text, schema)
+
+    async def test_the_same_prompt_again_is_read_from_the_cache(self, light: LocalModel) -> None:
+        request = asked("Name the seven days of the week.", max_tokens=1)
+        await light.chat(request)
+        again = (await light.chat(request)).usage
+        assert again.cached_input >= again.input - 1
+
+    async def test_chats_that_see_one_crash_share_one_new_start(self, light: LocalModel) -> None:
+        chats = [light.chat(asked(f"Count to {n}.", max_tokens=40)) for n in (20, 30)]
+        running = asyncio.gather(*chats)
+        child = await _child_of(light)
+        child.kill()
+        assert all(reply.text for reply in await running)
+        assert (await _child_of(light)).returncode is None
+
+    async def test_the_child_is_given_no_key_in_its_arguments_nor_environment(
+        self, light: LocalModel
+    ) -> None:
+        await light.chat(asked("Say hello.", max_tokens=1))
+        arguments, environment = _public(await _child_of(light))
+        assert light._key.encode() not in arguments  # pyright: ignore[reportPrivateUsage]
+        names = {entry.split(b"=")[0] for entry in environment.split(b"\0")}
+        assert names == {b"OMP_WAIT_POLICY", b"LC_ALL", b"PYTHONPATH", b""}
+
+
+async def _child_of(model: LocalModel) -> asyncio.subprocess.Process:
+    return (await model._running()).process  # pyright: ignore[reportPrivateUsage]
+
+
+def _public(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+    folder = Path(f"/proc/{process.pid}")
+    if not folder.is_dir():
+        pytest.skip("no /proc here")
+    return (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
 
 
 async def test_a_missing_file_is_an_error_that_tells_how_to_fetch_it(tmp_path: Path) -> None:

@@ -82,3 +82,8 @@ def find(name: str) -> EmbeddedModel:
 def path_of(model: EmbeddedModel, home: Path) -> Path:
     """Where the file of a model is kept."""
     return home / "models" / model.file
+
+
+def partial_of(model: EmbeddedModel, folder: Path) -> Path:
+    """What is fetched of a file so far, in order; a source goes on where another stopped."""
+    return folder / f"{model.file}.partial"

