@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -141,6 +142,16 @@ async def test_a_damaged_file_is_an_error_and_leaves_no_process(tmp_path: Path) 
     with pytest.raises(ModelUnavailableError, match="latm models verify"):
         await model.chat(asked("Hello"))
     await model.aclose()
+
+
+async def test_a_child_whose_parent_is_gone_already_ends_at_once() -> None:
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "latm.models.llama_server"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await child.communicate(json.dumps({"parent": 0}).encode() + b"\n")
+    assert (child.returncode, said) == (0, b"")
 
 
 def test_class_escapes_are_spelled_out_because_the_grammar_ignores_them() -> None:
