@@ -18,6 +18,8 @@ from latm.types import Case, ChatRequest, Message, Usage
 MOST_REPLY_TOKENS = 300
 
 Clock = Callable[[], float]
+Price = Callable[[Usage], Decimal | None]
+"""What a usage costs, in US dollars; None when the price is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +32,13 @@ class ModelAsked:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class ListPrice:
-    """Dollars per million tokens, and whose they are."""
-
-    source: str
-    input: Decimal
-    output: Decimal
-
-    def of(self, usage: Usage) -> Decimal:
-        return (self.input * usage.input + self.output * usage.output) / 1_000_000
-
-
-def rates(making: Usage, asked: ModelAsked, price: ListPrice) -> Rates:
+def rates(making: Usage, asked: ModelAsked, price: Price) -> Rates:
     """Both ways side by side; the tool rung answers at zero tokens."""
+    direct = price(asked.usage)
     return Rates(
-        making=price.of(making),
+        making=price(making),
         with_tool=Decimal(0),
-        without_tool=price.of(asked.usage) / asked.questions,
+        without_tool=None if direct is None else direct / asked.questions,
     )
 
 

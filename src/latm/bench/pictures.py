@@ -18,7 +18,7 @@ def draw_costs(rates: Rates, price: str, path: Path) -> Path:
     """Draw the cost of the first n requests with and without the tool.
 
     Args:
-        price: whose list price the dollars are.
+        price: whose list price the dollars are, a model's name.
 
     Raises:
         InputError: the extra for pictures is not installed.
@@ -33,13 +33,13 @@ def draw_costs(rates: Rates, price: str, path: Path) -> Path:
     if isinstance(even, int):
         axes.axvline(even, color="grey", linestyle=":")
         axes.annotate(
-            f"break-even: {even} questions",
+            f"break-even: {even} question{'s' * (even != 1)}",
             (even, rates.making),
             xytext=(8, -16),
             textcoords="offset points",
         )
     axes.set_xlabel("questions")
-    axes.set_ylabel(f"US dollars at the list price of\n{price}")
+    axes.set_ylabel(f"US dollars, list price of {price}")
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

@@ -11,18 +11,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from latm import batch
 from latm.bench import words
-from latm.bench.demo import ListPrice, ModelAsked, ask_directly, rates
+from latm.bench.demo import ModelAsked, ask_directly, rates
 from latm.bench.pictures import draw_costs
 from latm.cases import Asked
 from latm.cli.models import ensure
 from latm.cli.output import say, table
 from latm.errors import NotToolableError
 from latm.ledger import Rates, break_even, cost_curve, dollars
+from latm.models.prices import list_price
 from latm.runtime import MakeReport, opened
 from latm.settings import Settings, load
 from latm.types import Case
@@ -30,7 +31,8 @@ from latm.types import Case
 NAME = "word-sorting"
 MODEL = "qwen2.5-coder-1.5b"
 _MAKING_SEED, _UNSEEN_SEED = 20230526, 1
-PRICE = ListPrice("openai:gpt-4.1 ($2 in, $8 out a million tokens)", Decimal(2), Decimal(8))
+PRICED_AS = "openai:gpt-4.1"
+"""The embedded model costs nothing: its tokens are priced as a strong model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ def demo(*, questions: int = 1000, direct: int = 8, picture: Path = Path("out/de
     with tempfile.TemporaryDirectory() as folder:
         fresh = load(home=settings.home, db=f"{folder}/demo.db", maker=f"local:{MODEL}")
         measured = asyncio.run(_measure(fresh, questions, direct))
-    costs = rates(measured.report.usage, measured.direct, PRICE)
+    costs = rates(measured.report.usage, measured.direct, partial(list_price, PRICED_AS))
     _show(measured, costs)
-    say(f"cost curve: {draw_costs(costs, PRICE.source, picture)}")
+    say(f"cost curve: {draw_costs(costs, PRICED_AS, picture)}")
     return 0
 
 
@@ -121,5 +123,6 @@ def _show(measured: _Measured, costs: Rates) -> None:
         ("without the tool", tokens, dollars(curve.without_tool)),
         ("with the tool, making included", report.usage.total, dollars(curve.with_tool)),
     ]
-    table(f"1,000 questions, list price of {PRICE.source}", ("", "tokens", "cost"), totals)
-    say(f"break-even after {break_even(costs)} questions")
+    table(f"1,000 questions, list price of {PRICED_AS}", ("", "tokens", "cost"), totals)
+    even = break_even(costs)
+    say(f"break-even after {even} question{'s' * (even != 1)}")

@@ -22,7 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
+import httpx2
 
 from latm.errors import ModelFileError, ModelRefusedError, ModelUnavailableError
 from latm.models.grammar import enforceable, fits
@@ -37,7 +37,7 @@ class _Child:
     """A running server and the client that speaks to it; both end together."""
 
     process: asyncio.subprocess.Process
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
 
 
 class LocalModel:
@@ -115,17 +115,17 @@ class LocalModel:
         if child is not None:
             await _stop(child)
 
-    async def _post(self, body: Mapping[str, object]) -> httpx.Response | None:
+    async def _post(self, body: Mapping[str, object]) -> httpx2.Response | None:
         """The server's response; None when the child crashed."""
         child = await self._running()
         try:
             return await child.client.post("/v1/chat/completions", json=body)
-        except httpx.TimeoutException as error:
+        except httpx2.TimeoutException as error:
             raise ModelUnavailableError(
                 f"{self._name!r} gave no answer in {self._timeout:g} s; "
                 "ask for fewer tokens or set LATM_REQUEST_SECONDS higher"
             ) from error
-        except httpx.TransportError:
+        except httpx2.TransportError:
             # Of several chats that saw the same crash, only the first finds its child here.
             if self._child is child:
                 await self.aclose()
@@ -158,9 +158,9 @@ class LocalModel:
         except BaseException:
             await _end(process)
             raise
-        client = httpx.AsyncClient(
+        client = httpx2.AsyncClient(
             base_url=address,
-            timeout=httpx.Timeout(self._timeout, connect=10.0),
+            timeout=httpx2.Timeout(self._timeout, connect=10.0),
             headers={"Authorization": f"Bearer {self._key}"},
             # A proxy of the environment must not see loopback traffic.
             trust_env=False,
@@ -258,7 +258,7 @@ def _body(request: ChatRequest) -> dict[str, object]:
     return body
 
 
-def _reason(response: httpx.Response) -> str:
+def _reason(response: httpx2.Response) -> str:
     try:
         message = str(response.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):
