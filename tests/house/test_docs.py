@@ -95,7 +95,7 @@ def commands() -> list[tuple[str, list[str]]]:
                 continue
             for line in body.replace("\\\n", " ").splitlines():
                 words = line.partition(" #")[0].removeprefix("$ ").split()
-                if words and Path(words[0]).name == "latm":
+                if words and Path(words[0]).name == "latm" and words[1:] != ["COMMAND"]:
                     found.append((relative(page), words[1:]))
     return found
 
