@@ -9,10 +9,12 @@ serves many calls, and the interpreter's own limits count per call.
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import shlex
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from latm.sandbox.jail_child import Config
 
 _ADDRESS_SPACE_KIB = 1024 * 1024
-_PROBE_SECONDS = 10.0
+_PROBE_SECONDS = 30.0
+_BUSY_TRIES = 200
+_BUSY_SECONDS = 0.01
 _INSIDE = "/worker"
 _SCRIPT = """#!/bin/sh
 ulimit -c 0 && ulimit -n 64 && ulimit -v {address_space} || exit 1
@@ -58,17 +62,24 @@ class Launcher:
 
     def works(self, arguments: tuple[str, ...] = ("--version",)) -> bool:
         """Does the binary run behind these walls?"""
-        try:
-            probe = subprocess.run(
-                [self.open(), *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_PROBE_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return False
-        return probe.returncode == 0
+        for _ in range(_BUSY_TRIES):
+            try:
+                probe = subprocess.run(
+                    [self.open(), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=_PROBE_SECONDS,
+                    check=False,
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                # A fork in another thread holds the fresh script open for writing until it
+                # executes; taken for a wall that does not work, it would weaken the engine.
+                if isinstance(error, OSError) and error.errno == errno.ETXTBSY:
+                    time.sleep(_BUSY_SECONDS)
+                    continue
+                return False
+            return probe.returncode == 0
+        return False
 
     def open(self) -> str:
         """Path of the script; written on first use."""
