@@ -17,13 +17,15 @@ from decimal import Decimal
 from pathlib import Path
 
 from latm.cases import Split, question_digest, split
-from latm.errors import SandboxUnavailableError
-from latm.execution import Executor
+from latm.errors import ModelFileError, SandboxUnavailableError
+from latm.execution import Execution, Executor
 from latm.identity import canonical_json, digest, version_of
 from latm.making.budget import Budget
-from latm.making.flow import Made, Order, make
-from latm.making.maker import Attempt, Maker
+from latm.making.flow import Made, make
+from latm.making.maker import Attempt, Maker, Report
+from latm.making.paper import Answering, BudgetedModel, LightModel, PaperMaker
 from latm.making.promoter import Promoter
+from latm.making.shape import Order
 from latm.making.transcripts import import_transcript, read_transcript
 from latm.making.verifier import Judgement, Verifier
 from latm.models import Model, names
@@ -36,9 +38,9 @@ from latm.settings import Settings
 from latm.store import Comparison, JournaledModel, Store, StoredTool
 from latm.store.toolbox import check_name
 from latm.types import Case, EngineName, RungName, Tool, Usage, Verdict
-from latm.using.dispatcher import Dispatcher
+from latm.using.dispatcher import Dispatcher, Served
 from latm.using.flow import RUNGS, Flow
-from latm.using.ladder import UserMode
+from latm.using.ladder import UserMode, by_user
 
 _log = logging.getLogger(__name__)
 
@@ -139,11 +141,19 @@ class Runtime:
         )
 
     async def make(
-        self, name: str, cases: Sequence[Case], report: Callable[[Attempt], None] | None = None
+        self,
+        name: str,
+        cases: Sequence[Case],
+        report: Callable[[Attempt], None] | None = None,
+        *,
+        user_mode: UserMode = "schema",
     ) -> MakeReport:
         """Make the tools of a class and put them, with their evidence, into the store.
 
         A second run on the same cases replays the model calls that returned in the first.
+
+        Args:
+            user_mode: how the light model calls a tool without a template when it is judged.
 
         Raises:
             InputError: the name is malformed.
@@ -155,14 +165,7 @@ class Runtime:
         started = time.perf_counter()
         settings = self.settings
         parts = split(cases, settings.seed)
-        maker_model = JournaledModel(
-            self.model(settings.maker),
-            self.store.journal,
-            _job(name, cases, settings),
-            purpose="making",
-            tool_name=name,
-        )
-        executor = await self.executor()
+        job = _Job(name, _job(name, cases, settings), self.store)
         attempts: list[Attempt] = []
 
         def on_attempt(attempt: Attempt) -> None:
@@ -173,8 +176,7 @@ class Runtime:
         await self.store.cases.add(name, cases)
         budget = Budget(settings.max_tokens, settings.max_cost_usd)
         order = Order(name, parts.shown, parts.held_out, settings.maker, _now(), seed=settings.seed)
-        maker = Maker(maker_model, executor, on_attempt)
-        made = await make(order, maker, Verifier(executor), budget)
+        made = await self._search(job, order, budget, on_attempt, user_mode)
         stored = await self._keep(made)
         bounds = tuple(self.promoter.error_upper_bound(t.verification) for t in made.tools)
         return MakeReport(
@@ -189,8 +191,27 @@ class Runtime:
             cost_usd=budget.cost_usd,
             seconds=time.perf_counter() - started,
             more_cases=self._more_cases(made.tools),
-            replayed=maker_model.replayed,
+            replayed=job.replayed,
         )
+
+    async def _search(
+        self, job: _Job, order: Order, budget: Budget, report: Report, user_mode: UserMode
+    ) -> Made:
+        """The making itself, with both of its models."""
+        settings = self.settings
+        maker_model = job.journaled(self.model(settings.maker))
+        executor = await self.executor()
+
+        def light() -> Answering:
+            if settings.user not in self._models:
+                _require_file(settings.user, settings)
+            model = job.journaled(self.model(settings.user))
+            return _answering(executor, BudgetedModel(model, budget), user_mode)
+
+        chosen = LightModel(settings.user, user_mode, light)
+        paper = PaperMaker(BudgetedModel(maker_model, budget), executor, report, chosen)
+        maker = Maker(maker_model, executor, report)
+        return await make(order, maker, Verifier(executor), paper, budget)
 
     async def _keep(self, made: Made) -> tuple[StoredTool, ...]:
         """Store tools with the comparisons behind their verification."""
@@ -274,6 +295,38 @@ class Runtime:
         await self.store.aclose()
 
 
+@dataclass(slots=True)
+class _Job:
+    """One making: its models are journaled under one key, and their calls counted as making."""
+
+    name: str
+    key: str
+    store: Store
+    models: list[JournaledModel] = field(default_factory=list[JournaledModel])
+
+    def journaled(self, model: Model) -> JournaledModel:
+        journal = self.store.journal
+        wrapped = JournaledModel(model, journal, self.key, purpose="making", tool_name=self.name)
+        self.models.append(wrapped)
+        return wrapped
+
+    @property
+    def replayed(self) -> int:
+        return sum(model.replayed for model in self.models)
+
+
+def _answering(executor: Executor, model: Model, mode: UserMode) -> Answering:
+    """The user rung of the request path, for judging a tool as it will serve."""
+
+    async def answer(tool: Tool, question: str) -> Execution:
+        tried = await by_user(executor, model, [Served(tool)], question, mode)
+        if tried.text is None:
+            return Execution(None, "abstained", tried.reason)
+        return Execution(tried.text, "answered")
+
+    return answer
+
+
 @asynccontextmanager
 async def opened(
     settings: Settings, models: Mapping[str, Model] | None = None
@@ -323,6 +376,15 @@ def _open_model(name: str, settings: Settings) -> Model:
         timeout=settings.request_seconds,
         price=settings.prices.get(name),
     )
+
+
+def _require_file(name: str, settings: Settings) -> None:
+    """Raise `ModelFileError` for an embedded model that would not start, before one is paid."""
+    parsed = names.parse(name)
+    if parsed.provider == names.LOCAL and not path_of(find(parsed.model), settings.home).is_file():
+        raise ModelFileError(
+            f"the file of {name!r} is not there; run 'latm models fetch {parsed.model}'"
+        )
 
 
 def _job(name: str, cases: Sequence[Case], settings: Settings) -> str:

@@ -17,6 +17,7 @@ from latm.errors import NotToolableError
 from latm.making.maker import Attempt
 from latm.runtime import MakeReport, opened
 from latm.settings import Settings, load
+from latm.using.ladder import UserMode
 
 
 def make(
@@ -26,6 +27,7 @@ def make(
     name: str,
     maker: str | None = None,
     user: str | None = None,
+    user_mode: UserMode = "schema",
     max_tokens: int | None = None,
     seed: int | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -44,6 +46,8 @@ def make(
         Model that writes the tool, provider:model.
     user
         Light model that fills in arguments where no template does, provider:model.
+    user_mode
+        There the light model fills in arguments (schema) or writes the call (code).
     max_tokens
         Budget of the making, input and output tokens together.
     seed
@@ -57,7 +61,7 @@ def make(
         say(f"left out {len(file.duplicates)} repeated cases, first: {file.duplicates[0]}")
     consistent = file.consistent()
     require_enough(consistent)
-    report = asyncio.run(_make(settings, name, file, quiet=json))
+    report = asyncio.run(_make(settings, name, file, user_mode, quiet=json))
     if json:
         print_json(_as_json(report))
     else:
@@ -67,7 +71,9 @@ def make(
     return 0
 
 
-async def _make(settings: Settings, name: str, file: CaseFile, *, quiet: bool) -> MakeReport:
+async def _make(
+    settings: Settings, name: str, file: CaseFile, user_mode: UserMode, *, quiet: bool
+) -> MakeReport:
     async with opened(settings) as runtime:
         with progress("making", None, quiet=quiet) as bar:
 
@@ -75,7 +81,7 @@ async def _make(settings: Settings, name: str, file: CaseFile, *, quiet: bool) -
                 if bar:
                     bar.update(bar.task_ids[0], advance=1, description=_line(attempt))
 
-            return await runtime.make(name, file.consistent(), report)
+            return await runtime.make(name, file.consistent(), report, user_mode=user_mode)
 
 
 def _line(attempt: Attempt) -> str:

@@ -1,7 +1,7 @@
 """Making, as the picture in docs/structure.md: cases → shapes → maker → verifier → promoter.
 
 Cases of one class flow in; verified tools flow out, or reasons why there are none.
-Invariant: a tool leaves only after the verifier accepted it on cases that no prompt held.
+Invariant: a tool leaves only after it was accepted on cases that no prompt of its maker held.
 """
 
 from __future__ import annotations
@@ -13,31 +13,11 @@ from latm.execution import matcher_of
 from latm.induction import Cluster, induce
 from latm.making.budget import Budget
 from latm.making.maker import Candidate, Maker
-from latm.making.shape import Shape, build_shape
-from latm.making.verifier import Judgement, Verifier
+from latm.making.paper import MIN_SHOWN, Accepted, PaperMaker
+from latm.making.shape import MIN_HELD_OUT, Order, Shape, build_shape, unmakeable
+from latm.making.verifier import Verifier
 from latm.making.wrapper import wrap
 from latm.types import Case, Provenance, Tool, Verdict
-
-MIN_HELD_OUT = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be made.
-
-    Attributes:
-        name: of the class.
-        shown, held_out: the split cases; the maker sees only the shown ones.
-        maker: full name of the model, for the record.
-        created_at: UTC, ISO 8601; the clock is read at the edge.
-    """
-
-    name: str
-    shown: tuple[Case, ...]
-    held_out: tuple[Case, ...]
-    maker: str
-    created_at: str
-    seed: int = 0
 
 
 @dataclass(slots=True)
@@ -55,8 +35,10 @@ class Made:
     held_out_uncovered: int = 0
 
 
-async def make(order: Order, maker: Maker, verifier: Verifier, budget: Budget) -> Made:
-    """Make one tool for each question shape of a class, within the budget.
+async def make(
+    order: Order, maker: Maker, verifier: Verifier, paper: PaperMaker, budget: Budget
+) -> Made:
+    """Make one tool for each question shape of a class, and one for what has no shape.
 
     Raises:
         ModelError: the maker's model cannot be used.
@@ -69,29 +51,40 @@ async def make(order: Order, maker: Maker, verifier: Verifier, budget: Budget) -
     for index, cluster in enumerate(clusters):
         cases = [order.shown[i] for i in cluster.members]
         if cluster.template is None:
-            made.reasons.append(
-                f"no template covers {len(cases)} of {len(order.shown)} shown questions: "
-                "they keep the light model for their arguments"
-            )
-            continue
-        shape = build_shape(len(made.tools), cluster.template, cases)
-        part = budget.part(len(cases) / len(order.shown))
-        judged = await _make_shape(order, shape, held_out[index], (maker, verifier, part))
-        budget.absorb(part)
-        if isinstance(judged, str):
-            made.reasons.append(f"shape {index} ({len(cases)} shown cases): {judged}")
+            # Comes last: what is left of the budget is the paper's form to spend.
+            rest = (len(made.tools), cases, held_out[-1])
+            subject = f"no template covers {len(cases)} of {len(order.shown)} shown questions"
+            result = await _make_rest(order, rest, paper)
         else:
-            made.tools.append(judged[0])
-            made.verdicts.append(judged[1].on_held_out)
+            shape = build_shape(len(made.tools), cluster.template, cases)
+            subject = f"shape {index} ({len(cases)} shown cases)"
+            part = budget.part(len(cases) / len(order.shown))
+            result = await _make_shape(order, shape, held_out[index], (maker, verifier, part))
+            budget.absorb(part)
+        if isinstance(result, str):
+            made.reasons.append(f"{subject}: {result}")
+        else:
+            made.tools.append(result[0])
+            made.verdicts.append(result[1])
     return made
+
+
+async def _make_rest(
+    order: Order, rest: tuple[int, Sequence[Case], Sequence[Case]], paper: PaperMaker
+) -> Accepted | str:
+    """The tool for questions that no template covers, or the reason for none."""
+    index, shown, held_out = rest
+    if len(shown) < MIN_SHOWN or len(held_out) < MIN_HELD_OUT:
+        return "they keep the light model for their arguments"
+    return await paper.make(order, index, shown, held_out)
 
 
 async def _make_shape(
     order: Order, shape: Shape, held_out: Sequence[Case], parts: tuple[Maker, Verifier, Budget]
-) -> tuple[Tool, Judgement] | str:
-    """The accepted tool with its judgement, or the reason for none."""
+) -> Accepted | str:
+    """The accepted tool with its verdicts, or the reason for none."""
     maker, verifier, budget = parts
-    reason = _unmakeable(shape, held_out)
+    reason = unmakeable(shape, held_out)
     if reason:
         return reason
     looks = 0
@@ -102,7 +95,7 @@ async def _make_shape(
         tool = wrap(order.name, candidate.shape, candidate.solver, _provenance(order, candidate))
         judgement = await verifier.judge(tool, shown, held_out, looks=looks)
         if judgement.accepted:
-            return replace(tool, verification=judgement.verification), judgement
+            return replace(tool, verification=judgement.verification), judgement.on_held_out
         reason = f"the verifier refused: {', '.join(judgement.reasons)}"
     return reason
 
@@ -121,19 +114,6 @@ def _deal(cases: Sequence[Case], clusters: Sequence[Cluster]) -> list[list[Case]
         )
         hands[home].append(case)
     return hands
-
-
-def _unmakeable(shape: Shape, held_out: Sequence[Case]) -> str:
-    """Why no model needs to be asked, or nothing."""
-    if not shape.template.slots:
-        return "the questions do not differ: there is nothing to compute"
-    if not shape.answer.slots:
-        return "all answers are the same: a tool would only repeat it"
-    if len(shape.examples) < MIN_HELD_OUT:
-        return f"only {len(shape.examples)} shown cases fit the form of the answers"
-    if len(held_out) < MIN_HELD_OUT:
-        return f"only {len(held_out)} held-out cases are of this shape, at least {MIN_HELD_OUT}"
-    return ""
 
 
 def _provenance(order: Order, candidate: Candidate) -> Provenance:

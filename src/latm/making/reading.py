@@ -155,16 +155,17 @@ def _letters(text: str) -> str:
 
 def _entry(path: Path | str, function: str, codes: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The function that all codes call, the last defined one if several, and its parameters."""
-    called = [_called(code) for code in codes]
+    calls = [called(code) for code in codes]
     for node in reversed(parsed(function) or []):
-        if isinstance(node, ast.FunctionDef) and all(node.name in names for names in called):
+        if isinstance(node, ast.FunctionDef) and all(node.name in names for names in calls):
             if node.name.startswith(GLUE):
                 raise ImportFileError(f"{path}: a function may not be named {node.name!r}")
             return node.name, tuple(a.arg for a in [*node.args.posonlyargs, *node.args.args])
     raise ImportFileError(f"{path}: the wrapped function is no Python that its use cases call")
 
 
-def _called(code: str) -> set[str]:
+def called(code: str) -> set[str]:
+    """Names of the functions that a code calls."""
     nodes = ast.walk(ast.Module(parsed(code) or [], []))
     calls = (n.func for n in nodes if isinstance(n, ast.Call))
     return {f.id for f in calls if isinstance(f, ast.Name)}

@@ -1,4 +1,4 @@
-"""The work order of one tool: a question shape, its answers' form, and the shown cases.
+"""The work order: of a class its cases, of one tool a question shape and its shown cases.
 
 Cases of one cluster flow in; a `Shape` flows out: typed arguments and the value that the
 solver must return for each. Views of a shape hand the same cases over in another form.
@@ -18,6 +18,28 @@ from latm.types import Case, Json, Parameter, Slot, Template
 
 MIN_REPEATS = 3
 """So many slots of one name and type are a repeated structure."""
+
+MIN_HELD_OUT = 3
+"""Fewer cases than this cannot show that a tool does what it was not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made.
+
+    Attributes:
+        name: of the class.
+        shown, held_out: the split cases; the maker sees only the shown ones.
+        maker: full name of the model, for the record.
+        created_at: UTC, ISO 8601; the clock is read at the edge.
+    """
+
+    name: str
+    shown: tuple[Case, ...]
+    held_out: tuple[Case, ...]
+    maker: str
+    created_at: str
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +80,19 @@ def build_shape(index: int, template: Template, cases: Sequence[Case]) -> Shape:
     rows = [r for case in cases if (r := _row(template, answer, case)) is not None]
     distinct = _distinct(template.slots, [arguments for arguments, _, _ in rows])
     return _shape(index, (template, answer), _folded(distinct), rows)
+
+
+def unmakeable(shape: Shape, held_out: Sequence[Case]) -> str:
+    """Why no model needs to be asked, or nothing."""
+    if not shape.template.slots:
+        return "the questions do not differ: there is nothing to compute"
+    if not shape.answer.slots:
+        return "all answers are the same: a tool would only repeat it"
+    if len(shape.examples) < MIN_HELD_OUT:
+        return f"only {len(shape.examples)} shown cases fit the form of the answers"
+    if len(held_out) < MIN_HELD_OUT:
+        return f"only {len(held_out)} held-out cases are of this shape, at least {MIN_HELD_OUT}"
+    return ""
 
 
 _Row = tuple[dict[str, Json], Json, Case]

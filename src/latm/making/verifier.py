@@ -49,7 +49,7 @@ class Verifier:
 
         async def judge(case: Case) -> Verdict:
             async with gate:
-                return _verdict(case, await self._executor.answer(tool, case.question))
+                return verdict_on(case, await self._executor.answer(tool, case.question))
 
         return tuple(await asyncio.gather(*(judge(c) for c in cases)))
 
@@ -65,7 +65,7 @@ class Verifier:
         on_held_out = await self.verdicts(tool, held_out)
         # Again in reverse order and fresh interpreters: state and chance show themselves.
         again = await self.verdicts(tool, held_out[::-1])
-        repeatable = [v.got for v in again[::-1]] == [v.got for v in on_held_out]
+        repeatable = all(map(_alike, on_held_out, again[::-1]))
         verification = Verification(
             shown=len(shown),
             shown_passed=_right(on_shown),
@@ -80,7 +80,13 @@ class Verifier:
         return Judgement(verification, on_held_out, reasons)
 
 
-def _verdict(case: Case, execution: Execution) -> Verdict:
+def _alike(first: Verdict, second: Verdict) -> bool:
+    """Whether two runs on one case agree; a run that was cut short contradicts nothing."""
+    return "failed" in (first.outcome, second.outcome) or first.got == second.got
+
+
+def verdict_on(case: Case, execution: Execution) -> Verdict:
+    """How one case went."""
     if execution.outcome != "answered" or execution.text is None:
         outcome = "failed" if execution.outcome == "failed" else "abstained"
         return Verdict(case, outcome, None, execution.reason)
