@@ -123,6 +123,17 @@ async def run(
     return count(jobs, known)
 
 
+async def report(plan: Plan, users: Sequence[Model], executor: Executor) -> tuple[Cell, ...]:
+    """Count what is answered so far; nothing is asked.
+
+    Raises:
+        InputError: a case file or transcript is missing or malformed.
+        NotToolableError: a published tool does not verify here.
+    """
+    jobs = await _jobs(plan, users, executor)
+    return count(jobs, {row.key: row for row in read_rows(plan.out / RESULTS)})
+
+
 # --- what is asked ---------------------------------------------------------------------
 
 

@@ -95,6 +95,7 @@ def tasks(
     modes: str = "schema,code",
     cases: int | None = None,
     out: Path = Path("out/tasks"),
+    report: Flag = False,
     json: Flag = False,
 ) -> int:
     """The paper's six tasks: published tools, light models, two ways to call. Resumable.
@@ -113,6 +114,8 @@ def tasks(
         Questions of each task; all that are not in the transcript when absent.
     out
         Folder of the results; what stands there is not asked again.
+    report
+        Ask nothing, only count what stands there.
     json
         Print one JSON object.
     """
@@ -131,13 +134,16 @@ def tasks(
     async def run() -> tuple[tasks_bench.Cell, ...]:
         async with opened(settings) as runtime:
             models = [runtime.model(name.strip()) for name in users.split(",")]
+            executor = await runtime.executor()
+            if report:
+                return await tasks_bench.report(plan, models, executor)
             with progress("tasks", None, quiet=json) as bar:
 
                 def done(row: Row) -> None:
                     if bar:
                         bar.update(bar.task_ids[0], advance=1, description=row.task)
 
-                return await tasks_bench.run(plan, models, await runtime.executor(), done=done)
+                return await tasks_bench.run(plan, models, executor, done=done)
 
     cells = asyncio.run(run())
     if json:
