@@ -16,11 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, cast
-
-from jsonschema import Draft202012Validator
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+from typing import TYPE_CHECKING, Literal, cast
 
 from latm.errors import (
     ModelError,
@@ -29,6 +25,7 @@ from latm.errors import (
     SettingsError,
     UnknownNameError,
 )
+from latm.models.grammar import fits
 from latm.settings import Price
 from latm.types import ChatRequest, Reply, Usage
 
@@ -204,7 +201,7 @@ class RemoteModel:
         finish: Literal["stop", "length", "other"] = "other"
         if response.finish_reason == "length":
             finish = "length"
-        elif response.finish_reason == "stop" and _fits(text, request.schema):
+        elif response.finish_reason == "stop" and fits(text, request.schema):
             finish = "stop"
         cost, source = self._cost(response, usage)
         return Reply(text, self.name, usage, cost, source, finish)
@@ -385,14 +382,3 @@ def _told(body: object) -> str:
             inner = cast("Mapping[str, object]", body)
             body = inner.get(key, inner)
     return str(body)
-
-
-def _fits(text: str, schema: str | None) -> bool:
-    if schema is None:
-        return True
-    # An empty registry: a schema that came with a tool must not make us fetch anything.
-    validator: Any = Draft202012Validator(json.loads(schema), registry=Registry[Any]())
-    try:
-        return bool(validator.is_valid(json.loads(text)))
-    except (ValueError, RecursionError, Unresolvable):
-        return False
