@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from latm.errors import ModelUnavailableError, UnknownNameError
 from latm.identity import version_of
+from latm.models import Model
+from latm.models.local import LocalModel
 from latm.types import ChatRequest, Message, RungName, Tool, Usage
 from latm.using.dispatcher import Dispatcher
 from latm.using.flow import Flow
@@ -23,8 +26,8 @@ LADDER: tuple[RungName, ...] = ("tool", "user", "upstream")
 
 def flow(
     *tools: Tool,
-    user: FakeModel | None = None,
-    upstream: FakeModel | None = None,
+    user: Model | None = None,
+    upstream: Model | None = None,
     sandbox: FakeSandbox | None = None,
 ) -> Flow:
     return Flow(Dispatcher(tools or (tool(),)), executor(sandbox or FakeSandbox()), user, upstream)
@@ -240,3 +243,13 @@ async def test_what_the_upstream_would_have_charged_is_known_only_from_a_price()
 
 async def test_the_receipt_tells_how_long_it_took() -> None:
     assert (await flow().answer(QUESTION)).receipt.seconds > 0
+
+
+async def test_a_light_model_whose_file_is_not_fetched_abstains_and_says_how_to_fetch_it(
+    tmp_path: Path,
+) -> None:
+    absent = LocalModel("local:absent", tmp_path / "absent.gguf")
+    asked = flow(tool(template=None), user=absent, upstream=absent)
+    answer = await asked.answer(QUESTION, name="sorting")
+    assert answer.text is None
+    assert "latm models fetch" in answer.receipt.why

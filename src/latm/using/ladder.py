@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from latm.errors import ModelError, SandboxUnavailableError
+from latm.errors import ModelError, ModelFileError, SandboxUnavailableError
 from latm.execution import Execution, Executor
 from latm.models import Model
 from latm.types import Answer, Receipt, RungName, Solver, Usage
@@ -65,7 +65,7 @@ async def by_user(
             turn = await _turn(model, served, question, mode)
             usage, cost = usage + turn.usage, add(cost, turn.cost_usd)
             done = await _run(executor, served, turn)
-        except (SandboxUnavailableError, ModelError) as error:
+        except (SandboxUnavailableError, ModelError, ModelFileError) as error:
             reason = str(error)
             continue
         if done.text is not None:

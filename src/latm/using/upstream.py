@@ -7,7 +7,7 @@ empty is not an answer.
 
 from __future__ import annotations
 
-from latm.errors import ModelError
+from latm.errors import ModelError, ModelFileError
 from latm.models import Model
 from latm.types import ChatRequest, Message
 from latm.using.gate import is_text
@@ -23,7 +23,7 @@ async def by_upstream(model: Model, question: str, max_tokens: int = MAX_TOKENS)
     request = ChatRequest((Message("user", question),), max_tokens=max_tokens)
     try:
         reply = await model.chat(request)
-    except ModelError as error:
+    except (ModelError, ModelFileError) as error:
         return Attempt("upstream", None, str(error))
     text: str | None = reply.text
     reason = f"{model.name} answered"
