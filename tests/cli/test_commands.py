@@ -112,6 +112,17 @@ def test_a_file_of_cases_becomes_a_tool_that_answers_new_questions(
     assert json.loads(latm("tools", "list", "--json")[1])["tools"] == []
 
 
+def test_a_tool_without_a_template_is_not_judged_as_if_it_had_one(
+    latm: Latm, shared: Path, cases: Path
+) -> None:
+    name = "tracking_shuffled_objects_five_objects"
+    transcript = shared / "data" / "latm" / f"{name}.gpt4-transcript.json"
+    assert latm("tools", "import", transcript, "--name", "tracking")[0] == 0
+    code, _, err = latm("tools", "verify", "tracking", "--cases", cases)
+    assert code == 2
+    assert "has no template" in one_line(err)
+
+
 def test_no_tool_is_exit_three_with_the_reasons(latm: Latm, tmp_path: Path) -> None:
     words_alone = ["Why", "How so", "When then", "Who", "Where to", "What"]
     odd = write_cases(tmp_path / "odd.jsonl", [Case(f"{w}?", w) for w in words_alone])

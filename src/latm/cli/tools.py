@@ -110,10 +110,13 @@ def verify(name: str, /, *, cases: Path | None = None, json: Flag = False) -> in
         held = read_cases(cases).consistent() if cases else await runtime.store.cases.of(name)
         if not held:
             raise InputError(f"no cases of {name!r} are stored; name a file with --cases")
-        return [
-            (item, await runtime.verify(item, held))
-            for item in await runtime.store.toolbox.get(name)
-        ]
+        items = await runtime.store.toolbox.get(name)
+        if any(item.tool.template is None for item in items):
+            raise InputError(
+                f"{name!r} has no template, so only a light model can call it; "
+                f"'latm solve {name} CASES -o OUT' compares its answers with those of a file"
+            )
+        return [(item, await runtime.verify(item, held)) for item in items]
 
     judged = _run(work)
     rows = [
