@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from latm.types import Tool
@@ -25,6 +25,28 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def plain(value: Any) -> Any:  # noqa: ANN401 - any of our values
+    """A value as JSON data, less the fields that are at their defaults.
+
+    So a field that a later latm adds does not rename what was stored before it.
+    """
+    if is_dataclass(value):
+        stated = ((f, getattr(value, f.name)) for f in fields(value))
+        return {f.name: plain(v) for f, v in stated if v != _default(f)}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+def _default(of: Field[Any]) -> Any:  # noqa: ANN401 - any default
+    return of.default if of.default_factory is MISSING else of.default_factory()
+
+
+def content_of(tool: Tool) -> str:
+    """The text that a tool is stored as."""
+    return canonical_json(plain(tool))
+
+
 def version_of(tool: Tool) -> str:
     """The content hash that names this version of a tool."""
-    return digest(canonical_json(asdict(tool)))
+    return digest(content_of(tool))

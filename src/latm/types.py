@@ -17,7 +17,7 @@ Json: TypeAlias = Union[bool, int, float, str, "list[Json]", "dict[str, Json]", 
 EngineName = Literal["monty", "jail"]
 RungName = Literal["exact", "tool", "user", "upstream"]
 State = Literal["candidate", "shadow", "live", "retired"]
-SlotKind = Literal["integer", "decimal", "word", "list", "choice", "text"]
+SlotKind = Literal["integer", "decimal", "word", "list", "choice", "text", "clauses"]
 ItemKind = Literal["integer", "decimal", "word", "text"]
 Purpose = Literal["making", "using", "shadow", "audit", "benchmark"]
 
@@ -57,6 +57,9 @@ class Slot:
         choices: the closed set when ``kind`` is ``choice``.
         decimals: digits after the point, when all observed values agree on them
             (``decimal`` only); None renders the shortest form.
+        grouped: whether thousands are set apart by commas (``integer`` and ``decimal``).
+        clauses: forms of the statements when ``kind`` is ``clauses``: a run of statements,
+            each of one of these forms, with ``separator`` between them.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Slot:
     separator: str | None = None
     choices: tuple[str, ...] = ()
     decimals: int | None = None
+    grouped: bool = False
+    clauses: tuple[Template, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +281,8 @@ class Verification:
         looks: how many candidates were judged on the same held-out cases before this one
             was taken, itself included; the error bound is corrected for it.
         checks: names of the checks that passed.
+        mutants: how many changed copies of the solver were run on the cases;
+            ``mutants_noticed``: how many of them some case told from the solver.
     """
 
     shown: int
@@ -286,6 +293,8 @@ class Verification:
     looks: int = 1
     checks: tuple[str, ...] = ()
     cases_digest: str = ""
+    mutants: int = 0
+    mutants_noticed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

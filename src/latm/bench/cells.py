@@ -114,7 +114,7 @@ def counted(cell: Cell, row: Row) -> Cell:
         abstained=cell.abstained + (row.outcome == "abstained"),
         failed=cell.failed + (row.outcome == "failed"),
         usage=cell.usage + Usage(row.input, row.cached_input, row.output),
-        seconds=cell.seconds + row.seconds,
+        seconds=round(cell.seconds + row.seconds, 3),
     )
 
 

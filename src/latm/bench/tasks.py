@@ -35,7 +35,7 @@ from latm.bench.cells import (
 from latm.cases import read_cases
 from latm.errors import InputError, LatmError
 from latm.execution import Execution, Executor
-from latm.identity import canonical_json, digest
+from latm.identity import canonical_json, digest, plain
 from latm.making.transcripts import Transcript, import_transcript, read_transcript
 from latm.models import Model
 from latm.types import Case, EngineName, Tool
@@ -187,7 +187,7 @@ async def _jobs(plan: Plan, users: Sequence[Model], executor: Executor) -> list[
 def key_of(user: str, mode: Mode, tool: Tool, case: Case) -> str:
     """Digest of all that decides how a question is answered and judged."""
     request = (code_request if mode == "code" else fill_request)(tool, case.question)
-    parts = [user, mode, asdict(request), asdict(tool.solver), asdict(tool.answer), case.answer]
+    parts = [user, mode, asdict(request), plain(tool.solver), plain(tool.answer), case.answer]
     return digest(canonical_json(parts))
 
 

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from latm.errors import InputError, StoreError, UnknownNameError
-from latm.identity import canonical_json, digest
+from latm.identity import canonical_json, content_of, digest
 from latm.lifecycle import event_between, transition
 from latm.store.connection import Database, insert_new
 from latm.store.rows import Damage, StoredTool, ToolEvent
@@ -185,7 +185,7 @@ class Toolbox:
     async def _insert(
         self, connection: AsyncConnection, tool: Tool, state: State, reason: str, evidence: Json
     ) -> str:
-        content = canonical_json(asdict(tool))
+        content = content_of(tool)
         version, at = digest(content), self._database.now()
         row = {
             "version": version,
