@@ -215,10 +215,13 @@ class Parameter:
     Attributes:
         slots: one slot gives its value; several, of a repeated structure, give the list of
             their values in order.
+        width: how many slots one turn of the structure has; more than one give a list of
+            turns, each a list.
     """
 
     name: str
     slots: tuple[str, ...]
+    width: int = 1
 
 
 @dataclass(frozen=True, slots=True)

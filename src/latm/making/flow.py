@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from latm.execution import matcher_of
 from latm.induction import Cluster, induce
 from latm.making.budget import Budget
-from latm.making.maker import Candidate, Maker
+from latm.making.maker import Candidate, Maker, Terms
 from latm.making.paper import MIN_SHOWN, Accepted, PaperMaker
 from latm.making.shape import MIN_HELD_OUT, Order, Shape, build_shape, unmakeable
 from latm.making.verifier import Verifier
@@ -45,6 +45,7 @@ async def make(
         SandboxUnavailableError: no engine can run the candidates.
     """
     made = Made()
+    known = tuple(tool.solver for tool in order.known)
     clusters = induce([case.question for case in order.shown])
     held_out = _deal(order.held_out, clusters)
     made.held_out_uncovered = len(held_out[-1])
@@ -59,7 +60,10 @@ async def make(
             shape = build_shape(len(made.tools), cluster.template, cases)
             subject = f"shape {index} ({len(cases)} shown cases)"
             part = budget.part(len(cases) / len(order.shown))
-            result = await _make_shape(order, shape, held_out[index], (maker, verifier, part))
+            terms = Terms(order.seed, (*(t.solver for t in made.tools), *known), order.without)
+            result = await _make_shape(
+                order, (shape, terms), held_out[index], (maker, verifier, part)
+            )
             budget.absorb(part)
         if isinstance(result, str):
             made.reasons.append(f"{subject}: {result}")
@@ -80,17 +84,20 @@ async def _make_rest(
 
 
 async def _make_shape(
-    order: Order, shape: Shape, held_out: Sequence[Case], parts: tuple[Maker, Verifier, Budget]
+    order: Order,
+    job: tuple[Shape, Terms],
+    held_out: Sequence[Case],
+    parts: tuple[Maker, Verifier, Budget],
 ) -> Accepted | str:
     """The accepted tool with its verdicts, or the reason for none."""
-    maker, verifier, budget = parts
+    (shape, terms), (maker, verifier, budget) = job, parts
     reason = unmakeable(shape, held_out)
     if reason:
         return reason
     looks = 0
     shown = [e.case for e in shape.examples]
     reason = "no candidate passed the shown cases within the budget"
-    async for candidate in maker.candidates(shape, budget, order.seed):
+    async for candidate in maker.candidates(shape, budget, terms):
         looks += 1
         tool = wrap(order.name, candidate.shape, candidate.solver, _provenance(order, candidate))
         judgement = await verifier.judge(tool, shown, held_out, looks=looks)

@@ -1,34 +1,55 @@
-"""The maker: search for a solver that a model writes and the shown cases accept.
+"""The maker: search for a solver that the shown cases accept.
 
 A `Shape` flows in; candidates that pass the lint and every shown example flow out, best
 guess first, until the budget ends. Invariant: only shown examples decide here; whether a
 candidate becomes a tool is the verifier's word.
 
-Greedy over a portfolio of strategies first, then samples at higher temperature, then repair
-of the best partial candidate: fresh samples under another strategy help more than repair
-(LATM reports 2 of 60 repairs).
+What costs nothing comes first: solvers that are known, answers that are copied from the
+question. Then a model is asked: greedy over the strategies that suit, then samples, then
+the answer's fields and the arguments' forms one by one; between any two calls the form of
+what came back is mended and partial candidates are combined, at no tokens. Repair comes
+last: fresh samples under another strategy help more (LATM reports 2 of 60 repairs).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from latm.answers import same
-from latm.execution import Executor, render_answer
+from latm.execution import Executor
+from latm.making import parts
+from latm.making.adapters import adapted
+from latm.making.brief import Brief, brief_of, seen_by
 from latm.making.budget import Budget
 from latm.making.checks import Finding, lint, parse_solver
-from latm.making.prompts import ENTRY, PORTFOLIO, Strategy, assertion, propose, repair
-from latm.making.shape import Example, Shape, as_text, numbers_only
+from latm.making.combining import (
+    by_cases,
+    distinctions,
+    field_brief,
+    of_fields,
+    part_of,
+)
+from latm.making.copies import copies_of
+from latm.making.portfolio import ordered
+from latm.making.prompts import Strategy, propose, repair
+from latm.making.shape import Shape, as_text, numbers_only
+from latm.making.trials import Draft, Trial, run
 from latm.models import Model
-from latm.types import ChatRequest, EngineName, Failed, Outcome, Solver, Usage
+from latm.types import ChatRequest, Returned, Solver, Usage
 
-_MAX_TIMEOUTS = 2
+_REPAIRS = 2
+_SAMPLED = 4
+_CASE_CALLS = 3
+_FIELD_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One model call of the search and what became of it; kept as evidence."""
+    """One step of the search and what became of it; kept as evidence.
+
+    ``usage`` is zero where no model was asked.
+    """
 
     strategy: str
     temperature: float
@@ -48,17 +69,31 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
-    """A solver's run over the shown examples."""
+class Terms:
+    """What a search may use.
 
-    solver: Solver
-    passed: int
-    failure: str
+    Attributes:
+        known: solvers that are tried before a model is asked.
+        without: parts of the search that are switched off (`latm.making.parts`).
+        won: how many earlier tools each strategy has made.
+        patience: model calls without any example passed after which the search ends;
+            None: only the budget ends it.
+        slots: samples asked for at the same time.
+    """
+
+    seed: int = 0
+    known: tuple[Solver, ...] = ()
+    without: frozenset[str] = frozenset()
+    won: Mapping[str, int] = field(default_factory=dict[str, int])
+    patience: int | None = None
+    slots: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    shape: Shape
+    """One call of the model."""
+
+    brief: Brief
     strategy: str
     temperature: float
     request: ChatRequest
@@ -75,137 +110,303 @@ class Maker:
         self._executor = executor
         self._report = report
 
-    async def candidates(self, shape: Shape, budget: Budget, seed: int) -> AsyncIterator[Candidate]:
+    def candidates(self, shape: Shape, budget: Budget, terms: Terms) -> AsyncIterator[Candidate]:
         """Solvers that pass every shown example, each source once.
 
         Raises:
             ModelError: the model cannot be used.
             SandboxUnavailableError: no engine can run the candidates.
         """
-        seen: set[str] = set()
-        best: tuple[_Step, _Trial] | None = None
-        for step in _plan(shape, seed):
-            candidate, trial = await self._try(step, budget, seen)
-            if candidate:
+        return _Search(self._model, self._executor, self._report, budget, terms).run(shape)
+
+
+@dataclass(slots=True)
+class _Search:
+    """The state of one search."""
+
+    model: Model
+    executor: Executor
+    report: Report
+    budget: Budget
+    terms: Terms
+    seen: set[str] = field(default_factory=set[str])
+    partial: list[Trial] = field(default_factory=list[Trial])
+    calls: int = 0
+
+    def on(self, part: str) -> bool:
+        return part not in self.terms.without
+
+    async def run(self, shape: Shape) -> AsyncIterator[Candidate]:
+        async for candidate in self._free(shape):
+            yield candidate
+        for brief in self._briefs(shape):
+            async for candidate in self._asked(brief):
                 yield candidate
-            elif trial and (best is None or trial.passed > best[1].passed):
-                best = (step, trial)
-            if not budget.allows(step.request):
-                return
-        for n in range(2 if best else 0):
-            assert best is not None
-            step = _repair(*best, seed=seed + n)
-            if not budget.allows(step.request):
-                return
-            candidate, trial = await self._try(step, budget, seen)
-            if candidate:
+        plain = self._brief(brief_of(shape))
+        for stage in (self._by_fields, self._by_cases, self._repairs):
+            async for candidate in stage(plain):
                 yield candidate
-            elif trial and trial.passed > best[1].passed:
-                best = (step, trial)
 
-    async def _try(
-        self, step: _Step, budget: Budget, seen: set[str]
-    ) -> tuple[Candidate | None, _Trial | None]:
-        if not budget.allows(step.request):
-            return None, None
-        reply = await self._model.chat(step.request)
-        budget.spend(reply)
-        shape, shown = step.shape, len(step.shape.examples)
+    # --- nothing is asked --------------------------------------------------------------
 
-        def attempt(passed: int, result: str) -> Attempt:
-            done = Attempt(step.strategy, step.temperature, reply.usage, passed, shown, result)
-            self._report(done)
-            return done
+    async def _free(self, shape: Shape) -> AsyncIterator[Candidate]:
+        """Known solvers, and answers that are copies."""
+        plain = brief_of(shape)
+        known = self.terms.known if self.on(parts.KNOWN) else ()
+        for solver in known:
+            if len(solver.parameters) == len(shape.parameters):
+                async for candidate in self._kept(
+                    Draft(plain, solver.source, solver.entry), parts.KNOWN
+                ):
+                    yield candidate
+        copies = copies_of(shape) if self.on(parts.COPIES) else None
+        if copies and not copies.missing:
+            found = [copies.found[n] for n in range(len(copies.found))]
+            value = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
+            source = f"def {plain.entry}({', '.join(plain.names)}):\n    return {value}\n"
+            async for candidate in self._kept(Draft(plain, source, plain.entry), parts.COPIES):
+                yield candidate
 
-        parsed = parse_solver(reply.text, ENTRY)
+    async def _kept(self, draft: Draft, name: str) -> AsyncIterator[Candidate]:
+        """Try a draft that no model was asked for."""
+        trial = await run(self.executor, draft)
+        async for candidate in self._judged(trial, name, 0.0, Usage()):
+            yield candidate
+
+    # --- the model is asked ------------------------------------------------------------
+
+    def _brief(self, plain: Brief) -> Brief:
+        """The brief as it is asked first: options by their text, copied fields left out."""
+        if self.on("options"):
+            plain = seen_by(("options",), plain)
+        copies = copies_of(plain.shape) if self.on(parts.COPIES) else None
+        if copies and copies.found and copies.missing:
+            plain = field_brief(plain, copies.found, copies.missing)
+        return plain
+
+    def _briefs(self, shape: Shape) -> Iterator[Brief]:
+        """The forms in which a shape is put to the model, likeliest first."""
+        plain = self._brief(brief_of(shape))
+        hours = seen_by(("hours",), plain) if self.on("hours") else plain
+        if hours != plain:
+            yield hours
+        yield plain
+
+    async def _asked(self, brief: Brief) -> AsyncIterator[Candidate]:
+        """Greedy over what suits, samples over the likeliest, greedy over the rest."""
+        for batch in self._plan(brief):
+            for step, trial, usage in await self._tried(batch):
+                if trial is None:
+                    continue
+                async for candidate in self._judged(trial, step.strategy, step.temperature, usage):
+                    yield candidate
+            if self._gives_up():
+                return
+
+    def _plan(self, brief: Brief) -> Iterator[list[_Step]]:
+        terms = self.terms
+        strategies = ordered(brief, terms.won, terms.without)
+        suited = [s for s in strategies if s.when(brief)]
+        for strategy in suited:
+            yield self._steps(brief, [strategy], 0.0, terms.seed)
+        if self.on(parts.SAMPLES):
+            for number in range(2):
+                yield from self._batches(brief, suited[:_SAMPLED], 0.7, terms.seed + number)
+        for strategy in strategies[len(suited) :]:
+            yield self._steps(brief, [strategy], 0.0, terms.seed)
+        if self.on(parts.SAMPLES):
+            for number in range(2, 5):
+                yield from self._batches(brief, suited[:_SAMPLED], 0.9, terms.seed + number)
+
+    def _batches(
+        self, brief: Brief, strategies: Sequence[Strategy], temperature: float, seed: int
+    ) -> Iterator[list[_Step]]:
+        width = self.terms.slots
+        for n in range(0, len(strategies), width):
+            yield self._steps(brief, strategies[n : n + width], temperature, seed)
+
+    def _steps(
+        self, brief: Brief, strategies: Sequence[Strategy], temperature: float, seed: int
+    ) -> list[_Step]:
+        steps: list[_Step] = []
+        for strategy in strategies:
+            view = self._viewed(brief, strategy)
+            if view is not None:
+                request = propose(view, strategy, temperature=temperature, seed=seed)
+                steps.append(_Step(view, strategy.name, temperature, request))
+        return steps
+
+    def _viewed(self, brief: Brief, strategy: Strategy) -> Brief | None:
+        """The brief in the form that a strategy asks with; None when that changes nothing."""
+        if strategy.view == "all":
+            return brief
+        change = numbers_only if strategy.view == "numbers" else as_text
+        shape = change(brief.shape)
+        if shape == brief.shape:
+            return brief if strategy.hint else None
+        return self._brief(brief_of(shape))
+
+    async def _tried(self, steps: Sequence[_Step]) -> list[tuple[_Step, Trial | None, Usage]]:
+        """Ask for the steps of a batch at once, then run what came back, one by one."""
+        allowed = [step for step in steps if self.budget.allows(step.request)]
+        replies = await asyncio.gather(*(self.model.chat(step.request) for step in allowed))
+        done: list[tuple[_Step, Trial | None, Usage]] = []
+        for step, reply in zip(allowed, replies, strict=True):
+            self.budget.spend(reply)
+            self.calls += 1
+            draft = self._draft(step, reply.text)
+            trial = None
+            if isinstance(draft, str):
+                shown = len(step.brief.examples)
+                self.report(Attempt(step.strategy, step.temperature, reply.usage, 0, shown, draft))
+            else:
+                trial = await run(self.executor, draft)
+            done.append((step, trial, reply.usage))
+        return done
+
+    def _draft(self, step: _Step, reply: str) -> Draft | str:
+        """The function in a reply, or why it is not tried."""
+        parsed = parse_solver(reply, step.brief.entry)
         if isinstance(parsed, Finding):
-            attempt(0, f"{parsed.check}: {parsed.detail}")
-            return None, None
-        if parsed.source in seen:
-            attempt(0, "seen before")
-            return None, None
-        seen.add(parsed.source)
-        findings = lint(parsed.source, [(e.arguments, e.wanted) for e in shape.examples])
+            return f"{parsed.check}: {parsed.detail}"
+        if parsed.source in self.seen:
+            return "seen before"
+        self.seen.add(parsed.source)
+        findings = lint(parsed.source, [(e.arguments, e.wanted) for e in step.brief.examples])
         if findings:
-            attempt(0, "; ".join(f"{f.check}: {f.detail}" for f in findings[:3]))
-            return None, None
-        trial = await self._trial(shape, parsed.source, parsed.entry)
-        done = attempt(trial.passed, trial.failure or "passed all shown cases")
-        if trial.passed == shown:
-            return Candidate(shape, trial.solver, done), None
-        return None, trial
+            return "; ".join(f"{f.check}: {f.detail}" for f in findings[:3])
+        return Draft(step.brief, parsed.source, parsed.entry)
 
-    async def _trial(self, shape: Shape, source: str, entry: str) -> _Trial:
-        """Run in the first engine; in the next one what the first lacks or is too slow for."""
-        trials: list[_Trial] = []
-        for engine in self._executor.engines:
-            trial, go_on = await self._trial_in(engine, shape, source, entry)
-            trials.append(trial)
-            if not go_on:
-                break
-        return max(trials, key=lambda t: t.passed)
+    # --- what came back ----------------------------------------------------------------
 
-    async def _trial_in(
-        self, engine: EngineName, shape: Shape, source: str, entry: str
-    ) -> tuple[_Trial, bool]:
-        version = self._executor.engine_version(engine)
-        solver = Solver(source, entry, shape.parameters, engine, version)
-        passed, timeouts, failure = 0, 0, ""
-        elsewhere = False
-        for example in shape.examples:
-            outcome = await self._executor.outcome(solver, example.arguments)
-            if _right(shape, example, outcome):
-                passed += 1
-                continue
-            failure = failure or _failure(shape, example, outcome)
-            if isinstance(outcome, Failed):
-                elsewhere |= outcome.unsupported or outcome.kind == "timeout"
-                timeouts += outcome.kind == "timeout"
-            if timeouts == _MAX_TIMEOUTS or elsewhere:
-                break
-        return _Trial(solver, passed, failure), elsewhere
+    async def _judged(
+        self, trial: Trial, strategy: str, temperature: float, usage: Usage
+    ) -> AsyncIterator[Candidate]:
+        """A candidate when all passed; else what can be made of it without another call."""
+        shown, passed = len(trial.draft.brief.examples), len(trial.passed)
+        done = Attempt(
+            strategy, temperature, usage, passed, shown, trial.failure or "passed all shown cases"
+        )
+        self.report(done)
+        if trial.passes_all:
+            yield Candidate(trial.draft.brief.shape, trial.solver, done)
+            return
+        if passed:
+            self.partial.append(trial)
+        for name, draft in self._mended(trial):
+            again = await run(self.executor, draft)
+            if again.passes_all:
+                free = Attempt(
+                    f"{strategy}+{name}",
+                    temperature,
+                    Usage(),
+                    shown,
+                    shown,
+                    "passed all shown cases",
+                )
+                self.report(free)
+                yield Candidate(draft.brief.shape, again.solver, free)
 
+    def _mended(self, trial: Trial) -> Iterator[tuple[str, Draft]]:
+        draft = adapted(trial) if self.on(parts.ADAPTERS) else None
+        if draft is not None:
+            yield parts.ADAPTERS, draft
+        joined = None
+        if self.on(parts.BY_CASES) and trial.passed:
+            joined = by_cases(trial.draft.brief, self.partial)
+        if joined is not None:
+            yield parts.BY_CASES, joined
 
-def _plan(shape: Shape, seed: int) -> Iterator[_Step]:
-    """Greedy over the likely strategies, samples over them, greedy over the rest, samples."""
-    first, rest = PORTFOLIO[:8], PORTFOLIO[8:]
-    for strategies, temperature, rounds in ((first, 0.0, 1), (first, 0.8, 2), (rest, 0.0, 1)):
-        for number in range(rounds):
-            for strategy in strategies:
-                step = _step(shape, strategy, temperature, seed + number)
-                if step:
-                    yield step
+    def _gives_up(self) -> bool:
+        """Whether nothing at all has come out right for longer than the prospects are worth."""
+        patience = self.terms.patience
+        if patience is None or not self.on(parts.PATIENCE) or self.partial:
+            return False
+        return self.calls >= patience
 
+    # --- one by one --------------------------------------------------------------------
 
-_VIEWS: dict[str, Callable[[Shape], Shape]] = {
-    "all": lambda shape: shape,
-    "numbers": numbers_only,
-    "text": as_text,
-}
+    async def _by_fields(self, brief: Brief) -> AsyncIterator[Candidate]:
+        """Each field of the answer by a function of its own."""
+        copies = copies_of(brief.shape)
+        if not self.on(parts.BY_FIELDS) or len(copies.missing) < 2 or self._gives_up():
+            return
+        plain = brief_of(brief.shape)
+        drafts: dict[int, Draft] = {}
+        for number in copies.missing:
+            examples = tuple(
+                replace(e, wanted=e.wanted[number] if isinstance(e.wanted, list) else e.wanted)
+                for e in plain.examples
+            )
+            draft = await self._first(replace(plain, examples=examples), number)
+            if draft is None:
+                return
+            drafts[number] = draft
+        draft = of_fields(plain, copies.found, drafts)
+        async for candidate in self._kept(draft, parts.BY_FIELDS):
+            yield candidate
 
-
-def _step(shape: Shape, strategy: Strategy, temperature: float, seed: int) -> _Step | None:
-    view = _VIEWS[strategy.view](shape)
-    if strategy.view != "all" and view == shape and not strategy.hint:
+    async def _first(self, brief: Brief, number: int) -> Draft | None:
+        """The first function that gives one field of every shown answer."""
+        for strategy in ordered(brief, self.terms.won, self.terms.without)[:_FIELD_CALLS]:
+            step = _Step(
+                brief,
+                f"{strategy.name} of field {number}",
+                0.0,
+                propose(brief, strategy, temperature=0.0, seed=self.terms.seed),
+            )
+            for _, trial, usage in await self._tried([step]):
+                if trial is None:
+                    continue
+                right = _right_fields(trial)
+                shown = len(brief.examples)
+                self.report(Attempt(step.strategy, 0.0, usage, right, shown, trial.failure))
+                if right == shown:
+                    return trial.draft
         return None
-    request = propose(view, strategy, temperature=temperature, seed=seed)
-    return _Step(view, strategy.name, temperature, request)
+
+    async def _by_cases(self, brief: Brief) -> AsyncIterator[Candidate]:
+        """Each form of the arguments by a function of its own."""
+        if not self.on(parts.BY_CASES) or self._gives_up():
+            return
+        for distinction in list(distinctions(brief))[:1]:
+            for members in distinction.groups.values():
+                if any(t.passed >= set(members) for t in self.partial):
+                    continue
+                part = part_of(brief, members)
+                for strategy in ordered(part, self.terms.won, self.terms.without)[:_CASE_CALLS]:
+                    steps = self._steps(part, [strategy], 0.0, self.terms.seed)
+                    solved = False
+                    for _, trial, usage in await self._tried(steps):
+                        if trial is None:
+                            continue
+                        whole = await run(self.executor, replace(trial.draft, brief=brief))
+                        async for candidate in self._judged(
+                            whole, f"{strategy.name} of a case", 0.0, usage
+                        ):
+                            yield candidate
+                        solved |= trial.passes_all
+                    if solved:
+                        break
+
+    async def _repairs(self, brief: Brief) -> AsyncIterator[Candidate]:
+        """The best partial candidate again, with its first failure."""
+        for number in range(_REPAIRS if self.on(parts.REPAIR) else 0):
+            if not self.partial:
+                return
+            best = max(self.partial, key=lambda t: len(t.passed))
+            request = repair(
+                best.draft.brief, best.draft.source, best.failure, seed=self.terms.seed + number
+            )
+            step = _Step(best.draft.brief, parts.REPAIR, 0.4, request)
+            for _, trial, usage in await self._tried([step]):
+                if trial is not None:
+                    async for candidate in self._judged(trial, parts.REPAIR, 0.4, usage):
+                        yield candidate
 
 
-def _repair(step: _Step, trial: _Trial, *, seed: int) -> _Step:
-    request = repair(step.shape, trial.solver.source, trial.failure, seed=seed)
-    return _Step(step.shape, f"{step.strategy}+repair", 0.4, request)
-
-
-def _right(shape: Shape, example: Example, outcome: Outcome) -> bool:
-    if isinstance(outcome, Failed) or outcome.value is None:
-        return False
-    text = render_answer(shape.answer, outcome.value)
-    return text is not None and same(example.case.answer, text)
-
-
-def _failure(shape: Shape, example: Example, outcome: Outcome) -> str:
-    wanted = assertion(shape, example)
-    if isinstance(outcome, Failed):
-        return f"{wanted}  # {outcome.kind}: {outcome.message[:120]}"
-    return f"{wanted}  # but it returned {outcome.value!r}"[:400]
+def _right_fields(trial: Trial) -> int:
+    return sum(
+        isinstance(o, Returned) and o.value == e.wanted
+        for o, e in zip(trial.outcomes, trial.draft.brief.examples, strict=False)
+    )

@@ -22,12 +22,12 @@ from typing import Literal, TypeAlias, TypeVar
 from latm.errors import BudgetExceededError, LatmError, ModelFileError
 from latm.execution import GLUE, Execution, Executor
 from latm.identity import canonical_json, digest
+from latm.making.brief import ENTRY
 from latm.making.budget import Budget
 from latm.making.calls import read_calls
 from latm.making.checks import Finding, Parsed, lint, parse_solver
 from latm.making.maker import Attempt, Report
 from latm.making.packaging import FREE, package
-from latm.making.prompts import ENTRY
 from latm.making.reading import Transcript, UseCase
 from latm.making.shape import MIN_HELD_OUT, Order
 from latm.making.verifier import MIN_HELD_OUT_COVERAGE, verdict_on

@@ -11,15 +11,16 @@ in the portfolio: from assertions alone the embedded model returns a list unsort
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from latm.making.shape import Example, Shape
+from latm.making.brief import Brief
+from latm.making.shape import Example
 from latm.types import ChatRequest, Json, Message
 
-ENTRY = "solve"
 _SHOWN_CHARACTERS = 500
+_MANY_CHARACTERS = 1200
 _VOCABULARY = 12
 
 
@@ -31,59 +32,44 @@ class Strategy:
         name: as it stands in a tool's provenance.
         task: whether the question's own words are shown.
         hint: how to go about it, or empty.
-        view: in which form the arguments are handed over.
+        view: in which form the slots are handed over (`latm.making.shape`).
+        many: show many examples instead of a few.
+        when: for which briefs it is worth a call.
     """
 
     name: str
-    task: bool = False
+    task: bool = True
     hint: str = ""
     view: Literal["all", "numbers", "text"] = "all"
+    many: bool = False
+    when: Callable[[Brief], bool] = lambda _: True
 
 
-PORTFOLIO = (
-    Strategy("task", task=True),
-    Strategy("assertions"),
-    Strategy("brute-force", True, "Use a brute force search over all candidates.", "numbers"),
-    Strategy("numbers", task=True, view="numbers"),
-    Strategy("simulate", task=True, hint="Simulate the steps one after the other."),
-    Strategy(
-        "stack",
-        task=True,
-        hint="Use a stack and a dictionary of pairs. "
-        "Return the partners of what is left on the stack, last first.",
-    ),
-    Strategy("plain-text", task=True, view="text"),
-    Strategy("overlap", task=True, hint="Compare all pairs; return the earliest that fits."),
-    Strategy("permutations", task=True, hint="Try all permutations against the constraints."),
-    Strategy("sort-key", task=True, hint="Sort with a key."),
-    Strategy("regular-expression", task=True, hint="Extract with re, then compute."),
-    Strategy("dates", task=True, hint="Use the datetime module."),
-    Strategy("exact-decimals", task=True, hint="Use the decimal module."),
-    Strategy("table", task=True, hint="Use a dictionary of known values."),
-)
-
-
-def propose(shape: Shape, strategy: Strategy, *, temperature: float, seed: int) -> ChatRequest:
-    """Ask for a solver.
+def propose(brief: Brief, strategy: Strategy, *, temperature: float, seed: int) -> ChatRequest:
+    """Ask for the function of a brief.
 
     Args:
         temperature: 0 is greedy; a seed makes a sample repeatable.
     """
-    chosen = choose_examples(shape.examples)
+    chosen = (
+        choose_examples(brief.examples, 12, _MANY_CHARACTERS)
+        if strategy.many
+        else choose_examples(brief.examples)
+    )
     lines = ["Write a Python function that makes all assertions true.", ""]
     if strategy.task:
-        lines += ["It answers questions of this form:", _quoted(described(shape))]
-        lines += [*_vocabularies(shape), ""]
+        lines += ["It answers questions of this form:", _quoted(described(brief))]
+        lines += [*_vocabularies(brief), ""]
     if strategy.hint:
         lines += [strategy.hint, ""]
-    lines += [signature(shape), "", *(assertion(shape, e) for e in chosen), ""]
+    lines += [signature(brief), "", *(assertion(brief, e) for e in chosen), ""]
     lines.append("Reply with the code of the function only, without comments or tests.")
     return _request("\n".join(lines), temperature, seed)
 
 
-def repair(shape: Shape, source: str, failure: str, *, seed: int) -> ChatRequest:
-    """Ask for a corrected solver after a failing shown case."""
-    chosen = choose_examples(shape.examples)
+def repair(brief: Brief, source: str, failure: str, *, seed: int) -> ChatRequest:
+    """Ask for a corrected function after a failing shown case."""
+    chosen = choose_examples(brief.examples)
     lines = [
         "This Python function is wrong:",
         "```python",
@@ -91,33 +77,41 @@ def repair(shape: Shape, source: str, failure: str, *, seed: int) -> ChatRequest
         "```",
         failure,
         "It answers questions of this form:",
-        _quoted(described(shape)),
+        _quoted(described(brief)),
         "",
         "Write it again so that all assertions hold:",
-        *(assertion(shape, e) for e in chosen),
+        *(assertion(brief, e) for e in chosen),
         "",
         "Reply with the code of the function only, without comments or tests.",
     ]
     return _request("\n".join(lines), 0.4, seed)
 
 
-def described(shape: Shape) -> str:
-    """The question's form in the solver's terms: ``{name}`` or ``{name[0]}`` for its slots."""
+def described(brief: Brief) -> str:
+    """The question's form in the function's terms: ``{name}``, ``{name[0]}``, ``{name[0][1]}``."""
+    template = brief.shape.template
     terms = {
-        slot: p.name if len(p.slots) == 1 else f"{p.name}[{n}]"
-        for p in shape.parameters
+        slot: "".join([p.name, *(f"[{i}]" for i in _index(n, len(p.slots), p.width))])
+        for p in brief.shape.parameters
+        if p.name in brief.names
         for n, slot in enumerate(p.slots)
     }
-    shown = [shape.template.literals[0]]
-    for slot, literal in zip(shape.template.slots, shape.template.literals[1:], strict=True):
+    shown = [template.literals[0]]
+    for slot, literal in zip(template.slots, template.literals[1:], strict=True):
         shown += [f"{{{terms[slot.name]}}}" if slot.name in terms else "...", literal]
     return "".join(shown)
 
 
-def _vocabularies(shape: Shape) -> Iterator[str]:
+def _index(number: int, count: int, width: int) -> tuple[int, ...]:
+    if count == 1:
+        return ()
+    return (number,) if width == 1 else divmod(number, width)
+
+
+def _vocabularies(brief: Brief) -> Iterator[str]:
     """The items of a list that come from a small fixed set, so that none is forgotten."""
-    for n, name in enumerate(shape.names):
-        values = [e.arguments[n] for e in shape.examples]
+    for n, name in enumerate(brief.names):
+        values = [e.arguments[n] for e in brief.examples]
         items = {i for v in values if isinstance(v, list) for i in v if isinstance(i, str)}
         if 1 < len(items) <= _VOCABULARY and sum(map(_length, values)) > 3 * len(items):
             yield f"Items of {name}: {sorted(items)}"
@@ -127,18 +121,20 @@ def _length(value: Json) -> int:
     return len(value) if isinstance(value, list) else 0
 
 
-def signature(shape: Shape) -> str:
+def signature(brief: Brief) -> str:
     """The first line of the function wanted."""
-    return f"def {ENTRY}({', '.join(shape.names)}):"
+    return f"def {brief.entry}({', '.join(brief.names)}):"
 
 
-def assertion(shape: Shape, example: Example) -> str:
+def assertion(brief: Brief, example: Example) -> str:
     """One shown example as an assertion."""
     arguments = ", ".join(repr(a) for a in example.arguments)
-    return f"assert {ENTRY}({arguments}) == {example.wanted!r}"
+    return f"assert {brief.entry}({arguments}) == {example.wanted!r}"
 
 
-def choose_examples(examples: Sequence[Example], most: int = 4) -> list[Example]:
+def choose_examples(
+    examples: Sequence[Example], most: int = 4, characters: int = _SHOWN_CHARACTERS
+) -> list[Example]:
     """Short examples with different answers first, within a bound of characters."""
     ranked = sorted(
         examples, key=lambda e: (len(repr(e.arguments)) + len(repr(e.wanted)), repr(e.arguments))
@@ -155,7 +151,7 @@ def choose_examples(examples: Sequence[Example], most: int = 4) -> list[Example]
             known = repr(example.wanted) in seen
             if example in chosen or (fresh_answer and known) or len(chosen) >= most:
                 continue
-            if chosen and size + length > _SHOWN_CHARACTERS:
+            if chosen and size + length > characters:
                 continue
             chosen.append(example)
             seen.add(repr(example.wanted))

@@ -7,20 +7,18 @@ Invariant: a shape is built from shown cases only.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from latm.execution import matcher_of, value_of
 from latm.induction import induce_answer
-from latm.types import Case, Json, Parameter, Slot, Template
-
-MIN_REPEATS = 3
-"""So many slots of one name and type are a repeated structure."""
+from latm.making.folding import folded
+from latm.types import Case, Json, Parameter, Slot, Template, Tool
 
 MIN_HELD_OUT = 3
 """Fewer cases than this cannot show that a tool does what it was not shown."""
+
+_PHRASE_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,8 @@ class Order:
         shown, held_out: the split cases; the maker sees only the shown ones.
         maker: full name of the model, for the record.
         created_at: UTC, ISO 8601; the clock is read at the edge.
+        known: tools whose solvers are tried before the model is asked.
+        without: parts of the search that are switched off (`latm.making.parts`).
     """
 
     name: str
@@ -40,6 +40,8 @@ class Order:
     maker: str
     created_at: str
     seed: int = 0
+    known: tuple[Tool, ...] = ()
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,32 @@ class Shape:
 
 def build_shape(index: int, template: Template, cases: Sequence[Case]) -> Shape:
     """The work order for the cases that a template matches: equal slots once, repeats folded."""
+    template = _phrased(template, cases)
     answer = induce_answer([case.answer for case in cases])
     rows = [r for case in cases if (r := _row(template, answer, case)) is not None]
     distinct = _distinct(template.slots, [arguments for arguments, _, _ in rows])
-    return _shape(index, (template, answer), _folded(distinct), rows)
+    return _shape(index, (template, answer), folded(template, distinct), rows)
+
+
+def _phrased(template: Template, cases: Sequence[Case]) -> Template:
+    """A few words with blanks between them are a phrase ("Moby Dick"), not a list."""
+    matcher = matcher_of(template)
+    rows = [r for case in cases if (r := matcher.match(case.question)) is not None]
+    slots = tuple(
+        replace(slot, kind="text", item=None, separator=None)
+        if _is_phrase(slot, [row[n] for row in rows])
+        else slot
+        for n, slot in enumerate(template.slots)
+    )
+    phrased = Template(template.literals, slots)
+    still = sum(matcher_of(phrased).match(case.question) is not None for case in cases)
+    return phrased if still == len(rows) else template
+
+
+def _is_phrase(slot: Slot, column: Sequence[Json]) -> bool:
+    if slot.kind != "list" or slot.separator != " " or slot.item != "word":
+        return False
+    return all(isinstance(v, list) and len(v) <= _PHRASE_WORDS for v in column)
 
 
 def unmakeable(shape: Shape, held_out: Sequence[Case]) -> str:
@@ -131,24 +155,6 @@ def _distinct(slots: Sequence[Slot], rows: Sequence[Mapping[str, Json]]) -> list
             columns.append(column)
             kept.append(slot)
     return kept
-
-
-def _folded(slots: Sequence[Slot]) -> tuple[Parameter, ...]:
-    """One list parameter for n1, n2, n3 of one type; the others as they are."""
-
-    def key(slot: Slot) -> tuple[str, str]:
-        return re.sub(r"\d+$", "", slot.name), slot.kind
-
-    groups = {k: tuple(s.name for s in g) for k, g in groupby(sorted(slots, key=key), key=key)}
-    order = {slot.name: n for n, slot in enumerate(slots)}
-    parameters: list[Parameter] = []
-    for (base, _), names in groups.items():
-        members = sorted(names, key=order.__getitem__)
-        if len(members) >= MIN_REPEATS:
-            parameters.append(Parameter(f"{base}_list", tuple(members)))
-        else:
-            parameters += [Parameter(name, (name,)) for name in members]
-    return tuple(sorted(parameters, key=lambda p: order[p.slots[0]]))
 
 
 # --- views -----------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from latm.execution import matcher_of
 from latm.identity import canonical_json
-from latm.making.prompts import ENTRY, choose_examples
+from latm.making.brief import ENTRY
+from latm.making.prompts import choose_examples
 from latm.making.shape import Example, Shape
 from latm.types import (
     Demonstration,

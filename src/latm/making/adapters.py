@@ -1,0 +1,81 @@
+"""The value right, its form wrong: mended without a model.
+
+A `Trial` flows in; the same draft with one more layer of glue flows out, when one fixed
+conversion of what it returned makes every shown example right. Invariant: a conversion is
+taken only when it mends all examples that ran; it is part of the tool's source from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from latm.making import normal
+from latm.making.brief import Brief, Helper, Layer
+from latm.making.trials import Draft, Trial, gives
+from latm.types import Json, Returned
+
+_MAX_LABELS = 6
+_MIN_SEEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Adapter:
+    """A conversion, and the expression that does it in the tool; ``{}`` is the value."""
+
+    helper: Helper
+    extra: tuple[Json, ...] = ()
+
+    def of(self, value: Json) -> Json:
+        return self.helper(value, *self.extra)
+
+    def layer(self, brief: Brief) -> Layer:
+        extra = "".join(f", {e!r}" for e in self.extra)
+        call = f"{{inner}}({', '.join(brief.names)})"
+        return Layer((self.helper,), brief.names, f"{self.helper.__name__}({call}{extra})")
+
+
+def adapted(trial: Trial) -> Draft | None:
+    """The draft behind the glue that mends the form of its values, or None.
+
+    Only for plain briefs: layers convert already.
+    """
+    brief, shape = trial.draft.brief, trial.draft.brief.shape
+    values = [o.value for o in trial.outcomes if isinstance(o, Returned)]
+    if brief.layers or len(values) < len(shape.examples) or trial.passes_all:
+        return None
+    for adapter in _adapters(brief, values):
+        given = [adapter.of(value) for value in values]
+        if all(gives(shape, e, v) for e, v in zip(shape.examples, given, strict=True)):
+            return replace(trial.draft, brief=replace(brief, layers=(adapter.layer(brief),)))
+    return None
+
+
+def _adapters(brief: Brief, values: Sequence[Json]) -> Iterator[_Adapter]:
+    """Conversions that could apply, the least bold first."""
+    answer = brief.shape.answer
+    for helper in (normal.latm_text, normal.latm_number, normal.latm_list):
+        yield _Adapter(helper)
+    if len(answer.slots) == 1:
+        yield _Adapter(normal.latm_unframed, answer.literals)
+        yield _Adapter(normal.latm_first)
+    for joint in (", ", " ", "", "\n", "; ", ","):
+        yield _Adapter(normal.latm_joined, (joint,))
+        yield _Adapter(normal.latm_cut, (joint or ",",))
+    for helper in (normal.latm_lower, normal.latm_upper, normal.latm_title):
+        yield _Adapter(helper)
+    labels = _labels(brief, values)
+    if labels:
+        yield _Adapter(normal.latm_labelled, (labels,))
+
+
+def _labels(brief: Brief, values: Sequence[Json]) -> list[Json] | None:
+    """Pairs of a value returned and the one wanted, when they go together one to one."""
+    pairs = [(v, e.wanted) for v, e in zip(values, brief.examples, strict=True)]
+    distinct = {(repr(v), repr(w)) for v, w in pairs}
+    one_to_one = len({v for v, _ in distinct}) == len(distinct) == len({w for _, w in distinct})
+    often = len(pairs) >= _MIN_SEEN * len(distinct)
+    if not one_to_one or not often or not 2 <= len(distinct) <= _MAX_LABELS:
+        return None
+    first = {repr(v): [v, w] for v, w in pairs}
+    return list(first.values())

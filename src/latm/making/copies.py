@@ -1,0 +1,102 @@
+"""Answers that stand in the question: template in, template out, no model.
+
+A `Shape` flows in; sources of solvers that copy, each with the answer's slots that it can
+fill, flow out. Invariant: a slot is a copy only when one conversion of one argument gives
+its value in every shown example, and not by chance: the values differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from latm.making.shape import Shape
+from latm.types import Json
+
+_CONVERSIONS: Mapping[str, Callable[..., Json]] = {
+    "{}": lambda v: v,
+    "str({})": str,
+    "int({})": int,
+    "float({})": float,
+    "{}.lower()": lambda v: v.lower(),
+    "{}.upper()": lambda v: v.upper(),
+    "{}.title()": lambda v: v.title(),
+    "{}.capitalize()": lambda v: v.capitalize(),
+    "' '.join({})": " ".join,
+    "', '.join({})": ", ".join,
+    "{}.split()": lambda v: v.split(),
+    "{}.split(', ')": lambda v: v.split(", "),
+    "{}.split('T')[0]": lambda v: v.split("T")[0],
+    "{}.split(' ')[0]": lambda v: v.split(" ")[0],
+    "{}.split(' ')[-1]": lambda v: v.split(" ")[-1],
+    "{}.replace(',', '')": lambda v: v.replace(",", ""),
+    "{}.replace('-', '')": lambda v: v.replace("-", ""),
+    "{}.replace(' ', '')": lambda v: v.replace(" ", ""),
+    "{}.replace(' ', '-')": lambda v: v.replace(" ", "-"),
+    "{}.replace('_', ' ')": lambda v: v.replace("_", " "),
+    "{}.strip('\"')": lambda v: v.strip('"'),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Which of the values wanted are conversions of arguments.
+
+    Attributes:
+        found: an expression over the parameters for each slot of the answer that is one.
+        missing: numbers of the slots that must be computed.
+    """
+
+    found: Mapping[int, str]
+    missing: tuple[int, ...]
+
+
+def copies_of(shape: Shape) -> Copies:
+    """Find the slots of the answer that need no computing."""
+    count = len(shape.answer.slots)
+    columns = [[_part(e.wanted, n, count) for e in shape.examples] for n in range(count)]
+    found = {n: e for n, column in enumerate(columns) if (e := _expression(shape, column))}
+    return Copies(found, tuple(n for n in range(count) if n not in found))
+
+
+def _part(wanted: Json, number: int, count: int) -> Json:
+    return wanted[number] if count > 1 and isinstance(wanted, list) else wanted
+
+
+def _expression(shape: Shape, column: list[Json]) -> str | None:
+    """The simplest expression that gives the column, or None."""
+    if len({repr(value) for value in column}) < 2:
+        return None
+    rows = [example.arguments for example in shape.examples]
+    for conversion, convert in _CONVERSIONS.items():
+        for place, term in _terms(shape):
+            if _gives(convert, [place(row) for row in rows], column):
+                return conversion.format(term)
+    return None
+
+
+Place = Callable[[tuple[Json, ...]], Json]
+
+
+def _terms(shape: Shape) -> Iterator[tuple[Place, str]]:
+    """The arguments, then the items of those that are lists of one length."""
+    for n, name in enumerate(shape.names):
+        yield (lambda row, n=n: row[n]), name
+    for n, name in enumerate(shape.names):
+        values = [e.arguments[n] for e in shape.examples]
+        lengths = {len(v) if isinstance(v, list) else 0 for v in values}
+        if len(lengths) == 1:
+            for i in range(min(lengths)):
+                yield (lambda row, n=n, i=i: row[n][i]), f"{name}[{i}]"  # type: ignore[index]
+
+
+def _gives(convert: Callable[..., Json], values: list[Json], column: list[Json]) -> bool:
+    """Whether a conversion of the values is the column, types included."""
+    for value, wanted in zip(values, column, strict=True):
+        try:
+            given = convert(value)
+        except (TypeError, ValueError, AttributeError, IndexError, OverflowError):
+            return False
+        if type(given) is not type(wanted) or given != wanted:
+            return False
+    return True

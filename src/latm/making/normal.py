@@ -1,0 +1,151 @@
+"""Normal forms: small functions that become part of a tool's source.
+
+Plain data flows in, plain data in another form flows out. Invariant: each function is
+whole by itself (its source is copied into tools and runs in either engine), leaves alone
+what it does not know, and goes back by its partner.
+"""
+
+# The source of these functions is shipped in tools, where the names of types mean nothing.
+# pyright: basic
+
+
+def latm_letter(value, options):
+    """The letter of the option that a value names; None when none or several do."""
+    wanted = str(value).strip().lower()
+    found = [n for n, option in enumerate(options) if str(option).strip().lower() == wanted]
+    return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[found[0]] if len(found) == 1 else None
+
+
+def latm_hours(value):
+    """Times of the day as hours: "14:30" is 14.5, "09:00 - 10:30" is [9.0, 10.5]."""
+    if isinstance(value, list):
+        return [latm_hours(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    hours = []
+    for part in value.split(" - "):
+        digits = part.replace(":", "")
+        if len(part) != 5 or part[2] != ":" or len(digits) != 4 or not digits.isdigit():
+            return value
+        hours.append(int(part[:2]) + int(part[3:]) / 60)
+    return hours if len(hours) > 1 else hours[0]
+
+
+def latm_clock(value):
+    """Hours as times of the day: 14.5 is "14:30", [9.0, 10.5] is "09:00 - 10:30"."""
+    if isinstance(value, tuple):
+        value = list(value)
+    if isinstance(value, list) and value and all(type(item) in (int, float) for item in value):
+        return " - ".join([latm_clock(item) for item in value])
+    if isinstance(value, list):
+        return [latm_clock(item) for item in value]
+    if type(value) not in (int, float):
+        return value
+    minutes = round(value * 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def latm_text(value):
+    """A number or truth value as text, a list item by item."""
+    if isinstance(value, (list, tuple)):
+        return [latm_text(item) for item in value]
+    return value if isinstance(value, str) or value is None else str(value)
+
+
+def latm_number(value):
+    """Text of a number as the number, a list item by item; other text as it is."""
+    if isinstance(value, (list, tuple)):
+        return [latm_number(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    digits = value.replace(",", "").strip()
+    if digits.lstrip("+-").isdigit():
+        return int(digits)
+    whole, point, rest = digits.lstrip("+-").partition(".")
+    return float(digits) if point and whole.isdigit() and rest.isdigit() else value
+
+
+def latm_list(value):
+    """A tuple or the values of a dictionary as a list; one value as a list of it."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def latm_first(value):
+    """The only item of a list."""
+    return value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+
+
+def latm_unframed(value, before, after):
+    """A text without the fixed words of the answer around it."""
+    if not isinstance(value, str):
+        return value
+    value = value.strip()
+    if before.strip() and value.startswith(before.strip()):
+        value = value[len(before.strip()) :].strip()
+    if after.strip() and value.endswith(after.strip()):
+        value = value[: -len(after.strip())].strip()
+    digits = value.lstrip("+-").replace(".", "", 1)
+    if not digits.isdigit():
+        return value
+    return float(value) if "." in value else int(value)
+
+
+def latm_joined(value, joint):
+    """A list as one text."""
+    return joint.join([str(item) for item in value]) if isinstance(value, (list, tuple)) else value
+
+
+def latm_cut(value, joint):
+    """One text as a list."""
+    return value.split(joint) if isinstance(value, str) else value
+
+
+def latm_lower(value):
+    """Text in small letters."""
+    return value.lower() if isinstance(value, str) else value
+
+
+def latm_upper(value):
+    """Text in capital letters."""
+    return value.upper() if isinstance(value, str) else value
+
+
+def latm_title(value):
+    """Text with its first letter in capitals."""
+    return value[:1].upper() + value[1:] if isinstance(value, str) else value
+
+
+def latm_labelled(value, labels):
+    """The label of a value; None for a value that has none."""
+    found = [label for known, label in labels if type(known) is type(value) and known == value]
+    return found[0] if found else None
+
+
+def latm_same(value):
+    """A text as it is; other values tell no cases apart."""
+    return value if isinstance(value, str) else None
+
+
+def latm_form(value):
+    """The form of a text: letters as a, digits as 0, runs as one; a number's sign."""
+    if isinstance(value, (int, float)):
+        return "negative" if value < 0 else "positive" if value > 0 else "zero"
+    if not isinstance(value, str):
+        return None
+    form = ""
+    for mark in value:
+        kind = "a" if mark.isalpha() else "0" if mark.isdigit() else mark
+        if kind not in ("a", "0") or not form.endswith(kind):
+            form += kind
+    return form
+
+
+def latm_filled(fields, missing, values):
+    """The fields with what was computed for the missing ones; None when it does not fit."""
+    if not isinstance(values, (list, tuple)) or len(values) != len(missing):
+        return None
+    for number, value in zip(missing, values):
+        fields[number] = value
+    return fields

@@ -1,0 +1,18 @@
+"""The parts of the search that can be switched off, by name, to see what each is worth."""
+
+from __future__ import annotations
+
+from latm.making.brief import VIEWS
+from latm.making.portfolio import PORTFOLIO
+
+KNOWN = "known"
+COPIES = "copies"
+SAMPLES = "samples"
+BY_CASES = "by-cases"
+BY_FIELDS = "by-fields"
+REPAIR = "repair"
+PATIENCE = "patience"
+ADAPTERS = "adapters"
+
+STAGES = (KNOWN, COPIES, SAMPLES, BY_CASES, BY_FIELDS, REPAIR, PATIENCE, ADAPTERS)
+PARTS: tuple[str, ...] = (*STAGES, *VIEWS, *(strategy.name for strategy in PORTFOLIO))

@@ -1,0 +1,143 @@
+"""The portfolio: which strategies are worth a call for a brief, and in which order.
+
+A `Brief` flows in, strategies flow out, likeliest first. Invariant: the order depends on
+the shown cases and on what made earlier tools, never on held-out cases; a strategy that is
+not likely comes later, it is not lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from latm.making.brief import Brief
+from latm.making.prompts import Strategy
+from latm.types import Json
+
+_DATE = re.compile(
+    r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
+    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|\b[a-z]+day\b",
+    re.IGNORECASE,
+)
+_SMALL_VOCABULARY = 12
+
+
+def _numbers(brief: Brief) -> bool:
+    return any(_is_number(v) for v in _leaves(brief))
+
+
+def _many_numbers(brief: Brief) -> bool:
+    numbers = [sum(map(_is_number, _flat(list(e.arguments)))) for e in brief.examples]
+    return bool(numbers) and min(numbers) >= 3 and _is_number(brief.examples[0].wanted)
+
+
+def _dates(brief: Brief) -> bool:
+    return any(isinstance(v, str) and _DATE.search(v) for v in _leaves(brief))
+
+
+def _turns(brief: Brief) -> bool:
+    """Whether an argument is a list of rows: steps, pairs, statements."""
+    return any(isinstance(a, list) and a and isinstance(a[0], list) for a in _arguments(brief))
+
+
+def _marks(brief: Brief) -> bool:
+    """Whether an argument is a run of few different short tokens, such as brackets."""
+    lists = [a for a in _arguments(brief) if isinstance(a, list)]
+    items = {i for a in lists for i in a if isinstance(i, str)}
+    longest = max(map(len, lists), default=0)
+    return 1 < len(items) <= _SMALL_VOCABULARY and longest > 5 and max(map(len, items)) <= 2
+
+
+def _hours(brief: Brief) -> bool:
+    return any("latm_hours" in layer.body for layer in brief.layers)
+
+
+def _reordered(brief: Brief) -> bool:
+    return all(
+        isinstance(e.wanted, list)
+        and any(
+            isinstance(a, list) and sorted(map(repr, a)) == sorted(map(repr, e.wanted))
+            for a in e.arguments
+        )
+        for e in brief.examples
+    )
+
+
+def _texts(brief: Brief) -> bool:
+    return any(isinstance(v, str) for v in _leaves(brief))
+
+
+def _decimals(brief: Brief) -> bool:
+    return any(isinstance(v, float) for e in brief.examples for v in _flat(e.wanted))
+
+
+def _parts(brief: Brief) -> bool:
+    return isinstance(brief.examples[0].wanted, list) and len(brief.shape.answer.slots) > 1
+
+
+PORTFOLIO = (
+    Strategy("task"),
+    Strategy(
+        "stack",
+        hint="Use a stack and a dictionary of pairs. "
+        "Return the partners of what is left on the stack, last first.",
+        when=_marks,
+    ),
+    Strategy("overlap", hint="Compare all pairs; return the earliest that fits.", when=_hours),
+    Strategy("simulate", hint="Simulate the steps one after the other.", when=_turns),
+    Strategy(
+        "brute-force",
+        hint="Use a brute force search over all candidates.",
+        view="numbers",
+        when=_many_numbers,
+    ),
+    Strategy("dates", hint="Use the datetime module.", when=_dates),
+    Strategy("examples", many=True),
+    Strategy("assertions", task=False, many=True),
+    Strategy("sort-key", hint="Sort with a key.", when=_reordered),
+    Strategy("numbers", view="numbers", when=_numbers),
+    Strategy("exact-decimals", hint="Use the decimal module.", when=_decimals),
+    Strategy("regular-expression", hint="Extract with re, then compute.", when=_texts),
+    Strategy("split-map-join", hint="Split, convert each piece, join again.", when=_texts),
+    Strategy("plain-text", view="text", when=_texts),
+    Strategy("table", hint="Use a dictionary of known values.", when=_texts),
+    Strategy("permutations", hint="Try all permutations against the statements.", when=_turns),
+    Strategy("steps", hint="Compute step by step with small helper functions."),
+    Strategy("inverse", hint="Undo the forward rule: try values until it gives the input."),
+)
+
+
+def ordered(
+    brief: Brief, won: Mapping[str, int], without: Collection[str] = ()
+) -> tuple[Strategy, ...]:
+    """Strategies for a brief: those that suit it first, among them what won before.
+
+    Args:
+        won: how many tools of this kind each strategy has made.
+        without: names of strategies that are switched off.
+    """
+    enabled = [s for s in PORTFOLIO if s.name not in without]
+    suited = [s for s in enabled if s.when(brief)]
+    # The sort is stable: without a history the order is that of the portfolio.
+    suited.sort(key=lambda s: -won.get(s.name, 0))
+    return (*suited, *(s for s in enabled if s not in suited))
+
+
+def _arguments(brief: Brief) -> Iterator[Json]:
+    return (a for e in brief.examples for a in e.arguments)
+
+
+def _leaves(brief: Brief) -> Iterator[Json]:
+    return (v for a in _arguments(brief) for v in _flat(a))
+
+
+def _flat(value: Json) -> Iterator[Json]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _flat(item)
+    else:
+        yield value
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
