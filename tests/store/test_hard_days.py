@@ -163,7 +163,7 @@ async def test_a_database_of_a_newer_latm_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
     raw.close()
-    assert "has schema '9999', newer than '0001' of this latm" in await error_of(path)
+    assert "has schema '9999', newer than '0002' of this latm" in await error_of(path)
 
 
 async def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:

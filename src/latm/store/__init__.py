@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from latm.store.journal import JournaledModel
 from latm.store.rows import (
+    Addition,
     CasesAdded,
     Comparison,
     Counts,
     Damage,
     Money,
+    Move,
     Outcome,
+    Result,
+    Side,
     StoredTool,
     ToolEvent,
     UsageKey,
@@ -27,13 +31,17 @@ from latm.store.rows import (
 from latm.store.store import Store
 
 __all__ = [
+    "Addition",
     "CasesAdded",
     "Comparison",
     "Counts",
     "Damage",
     "JournaledModel",
     "Money",
+    "Move",
     "Outcome",
+    "Result",
+    "Side",
     "Store",
     "StoredTool",
     "ToolEvent",

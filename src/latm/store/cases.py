@@ -1,7 +1,8 @@
 """Repository of cases: the questions of a class with their reference answers.
 
 `Case`s flow in by class, and out again in the order they came. Invariant: a class holds a
-question once; a case that contradicts the one on record is handed back, not stored.
+question once; a case that contradicts the one on record is handed back, not stored; and a
+case that an author was shown never becomes a held-out one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from latm.cases import question_digest, sift
 from latm.store.connection import Database, insert_new
-from latm.store.rows import CasesAdded
+from latm.store.rows import CasesAdded, Side
 from latm.store.schema import class_case as cases
 from latm.types import Case, Origin
 
@@ -53,13 +54,46 @@ class CaseBook:
         async with self._database.read() as connection:
             return tuple(_case(row) for row in await connection.execute(query))
 
+    async def sides(self, name: str) -> dict[str, Side | None]:
+        """Of each case of a class its side, by `question_digest`; None: not dealt yet."""
+        query = sa.select(cases.c.digest, cases.c.side).where(cases.c.name == name)
+        async with self._database.read() as connection:
+            return {row.digest: row.side for row in await connection.execute(query)}
+
+    async def deal(
+        self,
+        connection: AsyncConnection,
+        name: str,
+        sides: Iterable[tuple[Case, Side]],
+        *,
+        anew: bool = False,
+    ) -> None:
+        """Store cases with their sides, in a transaction that is open.
+
+        Parameters:
+            anew: forget the cases of the class first, and what was shown of them.
+        """
+        if anew:
+            await connection.execute(cases.delete().where(cases.c.name == name))
+        rows = [self._row(name, case, side) for case, side in sides]
+        for start in range(0, len(rows), _BATCH):
+            await connection.execute(insert_new(cases, rows[start : start + _BATCH]))
+        for side in ("held_out", "shown"):
+            free = cases.c.side.is_(None) | (cases.c.side == "held_out")
+            dealt = [row["digest"] for row in rows if row["side"] == side]
+            for start in range(0, len(dealt), _BATCH):
+                these = cases.c.digest.in_(dealt[start : start + _BATCH])
+                await connection.execute(
+                    cases.update().where(cases.c.name == name, these, free).values(side=side)
+                )
+
     async def counts(self) -> dict[str, int]:
         """Number of cases by class."""
         query = sa.select(cases.c.name, sa.func.count()).group_by(cases.c.name)
         async with self._database.read() as connection:
             return {row[0]: row[1] for row in await connection.execute(query)}
 
-    def _row(self, name: str, case: Case) -> dict[str, Any]:
+    def _row(self, name: str, case: Case, side: Side | None = None) -> dict[str, Any]:
         return {
             "name": name,
             "digest": question_digest(case.question),
@@ -68,6 +102,7 @@ class CaseBook:
             "source": case.origin.source if case.origin else None,
             "line": case.origin.line if case.origin else None,
             "at": self._database.now(),
+            "side": side,
         }
 
 

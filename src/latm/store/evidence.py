@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from latm.store.connection import Database
 from latm.store.rows import Comparison, Counts, Outcome, Source
@@ -31,11 +32,15 @@ class Evidence:
         Raises:
             StoreError: a version is not in the toolbox.
         """
+        async with self._database.write() as connection:
+            await self.insert(connection, compared)
+
+    async def insert(self, connection: AsyncConnection, compared: Iterable[Comparison]) -> None:
+        """`append`, in a transaction that is open."""
         at = self._database.now()
         rows = [{**asdict(one), "got": _storable(one.got), "at": at} for one in compared]
         if rows:
-            async with self._database.write() as connection:
-                await connection.execute(comparisons.insert(), rows)
+            await connection.execute(comparisons.insert(), rows)
 
     async def counts(self, version: str, *sources: Source) -> Counts:
         """How a version fared on different cases.

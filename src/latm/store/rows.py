@@ -12,10 +12,11 @@ from typing import Literal, TypeAlias
 
 from latm.cases import Contradiction
 from latm.lifecycle import Event
-from latm.types import Json, Purpose, RungName, State, Tool, Usage
+from latm.types import Case, Json, Purpose, RungName, State, Tool, Usage
 
 Outcome: TypeAlias = Literal["right", "wrong", "abstained", "failed"]
 Source: TypeAlias = Literal["held_out", "shadow", "audit"]
+Side: TypeAlias = Literal["shown", "held_out"]
 UsageKey: TypeAlias = Literal["purpose", "rung", "name", "version", "model", "job"]
 
 
@@ -48,6 +49,26 @@ class ToolEvent:
     reason: str
     evidence: Json
     at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A state that a version is to have, and why; ``evidence`` is plain data."""
+
+    version: str
+    state: State
+    reason: str
+    evidence: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A tool that is to be stored, the state it starts in, and why."""
+
+    tool: Tool
+    state: State
+    reason: str
+    evidence: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,27 @@ class Counts:
     def compared(self) -> int:
         """Cases that were answered: the denominator of the error bound."""
         return self.right + self.wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a making leaves behind in its class, all of it or none.
+
+    Attributes:
+        shown, held_out: the cases of the class by what an author has seen.
+        added: tools to be stored.
+        moved: states that change.
+        compared: answers of tools that are stored, the added ones included.
+        anew: forget the class's cases first.
+    """
+
+    name: str
+    shown: tuple[Case, ...]
+    held_out: tuple[Case, ...]
+    added: tuple[Addition, ...] = ()
+    moved: tuple[Move, ...] = ()
+    compared: tuple[Comparison, ...] = ()
+    anew: bool = False
 
 
 # --- usage -----------------------------------------------------------------------------

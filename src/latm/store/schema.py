@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration that this code works with."""
 
 metadata = sa.MetaData()
@@ -61,6 +61,8 @@ class_case = sa.Table(
     sa.Column("source", sa.Text),
     sa.Column("line", sa.Integer),
     sa.Column("at", sa.String(32), nullable=False),
+    # 'shown' or 'held_out'; null as long as no making has dealt the case.
+    sa.Column("side", sa.String(16)),
     sa.UniqueConstraint("name", "digest", name="class_case_once"),
 )
 

@@ -15,10 +15,11 @@ from latm.store.cases import CaseBook
 from latm.store.connection import Clock, Database, connect, damage, place_of, utc_now
 from latm.store.evidence import Evidence
 from latm.store.journal import Journal
-from latm.store.rows import Damage
+from latm.store.rows import Damage, Result, Side, StoredTool
 from latm.store.schema import HEAD
 from latm.store.toolbox import Toolbox
 from latm.store.usage import UsageBook
+from latm.types import Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,27 @@ class Store:
             schema=HEAD,
             _database=database,
         )
+
+    async def settle(self, result: Result) -> tuple[StoredTool, ...]:
+        """Put on record what a making came to, in one transaction.
+
+        Returns:
+            The added tools.
+
+        Raises:
+            InputError: a name is malformed, or the lifecycle has no such move.
+            UnknownNameError: a version that is to move is not in the toolbox.
+            StoreError: a compared version is not in the toolbox.
+        """
+        sides: list[tuple[Case, Side]] = [(case, "shown") for case in result.shown]
+        sides += [(case, "held_out") for case in result.held_out]
+        async with self._database.write() as connection:
+            await self.cases.deal(connection, result.name, sides, anew=result.anew)
+            stored = await self.toolbox.insert(connection, result.added)
+            for move in result.moved:
+                await self.toolbox.move(connection, move)
+            await self.evidence.insert(connection, result.compared)
+        return stored
 
     @staticmethod
     def place_of(location: str | Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from latm.errors import InputError, StoreError, UnknownNameError
 from latm.identity import canonical_json, content_of, digest
 from latm.lifecycle import event_between, transition
 from latm.store.connection import Database, insert_new
-from latm.store.rows import Damage, StoredTool, ToolEvent
+from latm.store.rows import Addition, Damage, Move, StoredTool, ToolEvent
 from latm.store.schema import tool as tools
 from latm.store.schema import tool_event as events
 from latm.types import Json, State, Tool
@@ -58,14 +58,16 @@ class Toolbox:
         self, added: Sequence[tuple[Tool, State]], reason: str = "", evidence: Json = None
     ) -> tuple[StoredTool, ...]:
         """Store several tools at once, such as all shapes of a class: all of them or none."""
-        for tool, _ in added:
-            check_name(tool.name)
+        additions = [Addition(tool, state, reason, evidence) for tool, state in added]
         async with self._database.write() as connection:
-            versions = [
-                await self._insert(connection, tool, state, reason, evidence)
-                for tool, state in added
-            ]
-            stored = await _select(connection, tools.c.version.in_(versions))
+            return await self.insert(connection, additions)
+
+    async def insert(
+        self, connection: AsyncConnection, added: Iterable[Addition]
+    ) -> tuple[StoredTool, ...]:
+        """`add_all`, in a transaction that is open and with a reason for each tool."""
+        versions = [await self._insert(connection, addition) for addition in added]
+        stored = await _select(connection, tools.c.version.in_(versions))
         by_version = {item.version: item for item in stored}
         return tuple(by_version[version] for version in versions)
 
@@ -139,20 +141,23 @@ class Toolbox:
             InputError: the lifecycle has no such move.
         """
         async with self._database.write() as connection:
-            query = sa.select(tools.c.state).where(tools.c.version == version).with_for_update()
-            before: State | None = await connection.scalar(query)
-            if before is None:
-                raise UnknownNameError(f"no tool of version {version!r}; see `latm tools list`")
-            if before == state:
-                return None
-            event = event_between(before, state)
-            after = transition(before, event)
-            await connection.execute(
-                tools.update().where(tools.c.version == version).values(state=after)
-            )
-            at = self._database.now()
-            record = ToolEvent(version, event, before, after, reason, evidence, at)
-            await connection.execute(events.insert().values(_event_values(record)))
+            return await self.move(connection, Move(version, state, reason, evidence))
+
+    async def move(self, connection: AsyncConnection, move: Move) -> ToolEvent | None:
+        """`set_state`, in a transaction that is open."""
+        of_version = tools.c.version == move.version
+        query = sa.select(tools.c.state).where(of_version).with_for_update()
+        before: State | None = await connection.scalar(query)
+        if before is None:
+            raise UnknownNameError(f"no tool of version {move.version!r}; see `latm tools list`")
+        if before == move.state:
+            return None
+        event = event_between(before, move.state)
+        after = transition(before, event)
+        await connection.execute(tools.update().where(of_version).values(state=after))
+        at = self._database.now()
+        record = ToolEvent(move.version, event, before, after, move.reason, move.evidence, at)
+        await connection.execute(events.insert().values(_event_values(record)))
         return record
 
     async def events(self, version: str) -> tuple[ToolEvent, ...]:
@@ -182,9 +187,9 @@ class Toolbox:
                     found.append(Damage(row.version, problem))
         return tuple(found)
 
-    async def _insert(
-        self, connection: AsyncConnection, tool: Tool, state: State, reason: str, evidence: Json
-    ) -> str:
+    async def _insert(self, connection: AsyncConnection, addition: Addition) -> str:
+        tool, state = addition.tool, addition.state
+        check_name(tool.name)
         content = content_of(tool)
         version, at = digest(content), self._database.now()
         row = {
@@ -197,6 +202,7 @@ class Toolbox:
         }
         result = await connection.execute(insert_new(tools, [row]))
         if result.rowcount:
+            reason, evidence = addition.reason, addition.evidence
             record = ToolEvent(version, "add", None, state, reason, evidence, at)
             await connection.execute(events.insert().values(_event_values(record)))
         return version
