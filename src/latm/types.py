@@ -60,6 +60,8 @@ class Slot:
         grouped: whether thousands are set apart by commas (``integer`` and ``decimal``).
         clauses: forms of the statements when ``kind`` is ``clauses``: a run of statements,
             each of one of these forms, with ``separator`` between them.
+        guarded: whether a text with words that order, negate or exempt, or with the end of
+            a sentence in it, does not fit (`latm.guard`); set where no observed value had any.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Slot:
     decimals: int | None = None
     grouped: bool = False
     clauses: tuple[Template, ...] = ()
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from latm.identity import canonical_json
 from latm.making.brief import ENTRY
 from latm.making.prompts import choose_examples
 from latm.making.shape import Example, Shape
+from latm.templates import form_text
 from latm.types import (
     Demonstration,
     ItemKind,
@@ -19,6 +20,7 @@ from latm.types import (
     Provenance,
     Slot,
     Solver,
+    Template,
     Tool,
     Verification,
 )
@@ -70,16 +72,38 @@ def schema_of(slots: tuple[Slot, ...]) -> dict[str, Json]:
 def _property(slot: Slot) -> Json:
     match slot.kind:
         case "list":
-            return {
-                "type": "array",
-                "items": _scalar(slot.item or "word"),
-                "minItems": 1,
-                "maxItems": _MAX_ITEMS,
-            }
+            return _array(_scalar(slot.item or "word"))
+        case "clauses":
+            return _array(_statement(slot.clauses))
         case "choice":
             return {"type": "string", "enum": list[Json](slot.choices)}
         case kind:
             return _scalar(kind)
+
+
+def _array(items: Json) -> Json:
+    return {"type": "array", "items": items, "minItems": 1, "maxItems": _MAX_ITEMS}
+
+
+def _statement(forms: tuple[Template, ...]) -> Json:
+    """One entry of a value of ``clauses`` (`latm.templates`)."""
+    if len(forms) == 1:
+        values = [_property(slot) for slot in forms[0].slots]
+        return values[0] if len(values) == 1 else _tuple(values)
+    return {
+        "anyOf": [
+            _tuple([{"const": form_text(form)}, *map(_property, form.slots)]) for form in forms
+        ]
+    }
+
+
+def _tuple(parts: list[Json]) -> Json:
+    return {
+        "type": "array",
+        "prefixItems": parts,
+        "minItems": len(parts),
+        "maxItems": len(parts),
+    }
 
 
 def _scalar(kind: ItemKind) -> Json:
