@@ -1,0 +1,80 @@
+"""One template from texts of one shape.
+
+Aligned texts flow in; a `Template` flows out. Invariant: for questions, a template has
+fixed text that says something, else there is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from latm.induction.alignment import literals_and_gaps, tokens
+from latm.induction.slots import names_of, slot_of
+from latm.templates import Matcher, is_kind
+from latm.types import Slot, Template
+
+MIN_CLUSTER = 3
+"""Fewer texts than this do not show what is fixed and what varies."""
+
+
+def induce_template(texts: Sequence[str]) -> Template | None:
+    """The template of texts of one shape, or None when they share no fixed text.
+
+    Args:
+        texts: at least `MIN_CLUSTER` texts; fewer cannot tell fixed from varying.
+    """
+    if len(texts) < MIN_CLUSTER:
+        return None
+    literals, gaps = literals_and_gaps([tokens(t.strip()) for t in texts])
+    if not any(any(c.isalnum() for c in literal) for literal in literals):
+        return None
+    return _template(literals, gaps)
+
+
+def induce_answer(texts: Sequence[str]) -> Template:
+    """The template of a class's answers; without shared text one slot holds the whole.
+
+    Never None: the weakest answer template is a single text slot.
+    """
+    stripped = [t.strip() for t in texts]
+    if len(stripped) >= MIN_CLUSTER:
+        template = _template(*literals_and_gaps([tokens(t) for t in stripped]))
+        if template.slots and all(Matcher(template).match(t) is not None for t in stripped):
+            return template
+    return Template(("", ""), (Slot("answer", "text"),))
+
+
+def _template(literals: list[str], gaps: list[list[str]]) -> Template:
+    literals, gaps = _split_columns(literals, gaps)
+    names = names_of(literals, gaps)
+    slots = tuple(slot_of(name, values) for name, values in zip(names, gaps, strict=True))
+    return Template(tuple(literals), slots)
+
+
+def _split_columns(literals: list[str], gaps: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Split "5 km", "12 miles" into a number and a word: columns of different types."""
+    new_literals, new_gaps = literals[:1], list[list[str]]()
+    for gap, literal in zip(gaps, literals[1:], strict=True):
+        columns = list(zip(*(v.split(" ") for v in gap), strict=False))
+        same_width = len({v.count(" ") for v in gap}) == 1
+        numeric = [all(is_kind("decimal", x) for x in c) for c in columns]
+        split = same_width and len(columns) <= 4 and any(numeric) and not all(numeric)
+        for column in columns if split else [tuple(gap)]:
+            new_gaps.append(list(column))
+            new_literals.append(" ")
+        new_literals[-1] = literal
+    return new_literals, new_gaps
+
+
+def fixed_words(template: Template) -> int:
+    """How many words of fixed text a template has: what it recognises a request by."""
+    return sum(len(re.findall(r"\w+", literal)) for literal in template.literals)
+
+
+def pieces(template: Template) -> list[str]:
+    """Literals and ``{slot}`` names in order, for people and prompts."""
+    shown = [template.literals[0]]
+    for slot, literal in zip(template.slots, template.literals[1:], strict=True):
+        shown += [f"{{{slot.name}}}", literal]
+    return shown
