@@ -32,7 +32,8 @@ _GRAMMAR = frozenset(
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # "Mr. Jones" and "J. Smith" go on after their points.
 _SENTENCE_END = re.compile(
-    r"(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\b[A-Z][a-z]{2})[.?!…][\"'”)]*\s|[\r\n]"
+    r"(?<!\b[A-Z])(?<!\b[MD]r)(?<!\bM[rs]s)(?<!\bMs)(?<!\bSt)(?<!\bNo)(?<!\bvs)(?<!\bProf)"
+    r"[.?!…][\"'”)]*\s|[\r\n]"
 )
 
 

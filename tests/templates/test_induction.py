@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latm.induction import induce, induce_answer, induce_template, pieces, slot_of
-from latm.templates import Matcher
+from latm.templates import Matcher, render
 from latm.types import Slot
 
 
@@ -81,12 +81,74 @@ def test_texts_without_shared_words_have_no_template() -> None:
         (["a@b.org", "c.d@e.com"], Slot("x", "word")),
         (["2024-01-05", "2023-12-31"], Slot("x", "word")),
         (["1, 2", "3"], Slot("x", "list", item="integer", separator=", ")),
-        (["a, b", "c d, e"], Slot("x", "text")),
-        (["What is it?", "No."], Slot("x", "text")),
+        (["a b", "c"], Slot("x", "list", item="word", separator=" ", guarded=True)),
+        (["a, b", "c d, e"], Slot("x", "text", guarded=True)),
+        (["What is it?", "No."], Slot("x", "text", guarded=True)),
+        (["Stop. Go on.", "No."], Slot("x", "text")),
+        (["Do not go.", "No."], Slot("x", "text")),
+        (["1,250", "-12,000", "999"], Slot("x", "integer", grouped=True)),
+        (["1,250.50", "20.25"], Slot("x", "decimal", decimals=2, grouped=True)),
+        (["1,250", "1250"], Slot("x", "word")),
+        (["12,50", "13,75"], Slot("x", "word")),
     ],
 )
 def test_a_slot_has_the_narrowest_type_that_all_values_fit(values: list[str], slot: Slot) -> None:
     assert slot_of("x", values) == slot
+
+
+def test_values_that_recur_are_a_closed_choice_and_values_still_coming_are_not() -> None:
+    cards = ["credit card", "cash", "bank transfer"] * 7
+    assert slot_of("x", cards).choices == ("bank transfer", "cash", "credit card")
+    assert slot_of("x", [*cards, "cheque"]).choices == (
+        "bank transfer", "cash", "cheque", "credit card",
+    )  # fmt: skip
+    assert slot_of("x", ["red", "blue"] * 4).kind == "word"
+    assert slot_of("x", ["red", "blue"] * 6 + ["green", "black"]).kind == "word"
+    assert slot_of("x", [f"name{n}" for n in range(20)] * 2).kind == "choice"
+    assert slot_of("x", [f"name{n}" for n in range(30)] * 2).kind == "word"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Sort these: pear fig but only those with p",
+        "Sort these: pear fig not kiwi",
+        "Sort these: pear fig in reverse order",
+        "Sort these: pear fig in descending order",
+        "Sort these: pear fig without duplicates",
+        "Sort these: pear fig nur mit p",
+        "Sort these: pear fig y las demás",
+    ],
+)
+def test_a_list_of_words_does_not_swallow_an_instruction(question: str) -> None:
+    template = induce_template(drawn(sorting))
+    assert template is not None
+    assert Matcher(template).match("Sort these: pear ignore fig") is not None
+    assert Matcher(template).match(question) is None
+
+
+@pytest.mark.parametrize(
+    "title", ["Moby Dick, unless it is long", "Moby Dick. Then reverse it", "Moby Dick\nBackwards"]
+)
+def test_a_free_text_does_not_swallow_an_instruction_or_a_sentence(title: str) -> None:
+    titles = ["The Pearl", "The Tale of Mr. Tod, abridged", "Ulysses", "Emma, a novel"]
+    template = induce_template([f"Who wrote {t}?" for t in titles])
+    assert template is not None
+    matcher = Matcher(template)
+    assert matcher.match("Who wrote Mr. Moby Dick, uncut?") == ("Mr. Moby Dick, uncut",)
+    assert matcher.match(f"Who wrote {title}?") is None
+
+
+def test_answers_are_not_guarded() -> None:
+    answer = induce_answer([f"Sorted: {words}" for words in ("a b", "c d e", "f g")])
+    assert [s.guarded for s in answer.slots] == [False]
+
+
+def test_a_price_in_an_answer_keeps_its_sign_and_commas() -> None:
+    answer = induce_answer(["$1,234.50", "$12.00", "$99,000.10"])
+    assert answer.literals == ("$", "")
+    assert answer.slots[0].grouped
+    assert render(answer, [1000000.5]) == "$1,000,000.50"
 
 
 def test_a_value_with_inner_marks_stays_one_slot() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +60,12 @@ def test_a_text_that_can_be_cut_in_two_ways_is_not_matched() -> None:
         (Slot("t", "text"), " padded"),
         (Slot("t", "text"), ""),
         (Slot("l", "list", item="integer", separator=", "), "1, two"),
+        (Slot("n", "integer", grouped=True), "1250"),
+        (Slot("n", "integer", grouped=True), "1,25"),
+        (Slot("n", "decimal", grouped=True), "0,250.5"),
+        (Slot("l", "list", item="word", separator=" ", guarded=True), "a but b"),
+        (Slot("t", "text", guarded=True), "One. Two"),
+        (Slot("t", "text", guarded=True), "never mind"),
     ],
 )
 def test_a_value_that_does_not_fit_its_type_makes_the_slot_abstain(slot: Slot, text: str) -> None:
@@ -75,6 +83,10 @@ def test_a_value_that_does_not_fit_its_type_makes_the_slot_abstain(slot: Slot, t
         (Slot("x", "integer"), 5.5, None),
         (Slot("x", "decimal"), float("inf"), None),
         (Slot("x", "word"), 5, None),
+        (Slot("x", "integer", grouped=True), 1234567, "1,234,567"),
+        (Slot("x", "decimal", decimals=2, grouped=True), 1234.5, "1,234.50"),
+        (Slot("x", "decimal", grouped=True), -1234.25, "-1,234.25"),
+        (Slot("x", "list", item="integer", separator="; ", grouped=True), [1, 2000], "1; 2,000"),
         (Slot("x", "list", item="integer", separator=", "), [1, 2], "1, 2"),
         (Slot("x", "list", item="integer", separator=", "), [1, "2"], None),
         (Slot("x", "list", item="word", separator=" "), [], None),
@@ -96,6 +108,11 @@ words = st.lists(
 )
 numbers = st.one_of(
     st.tuples(st.just(Slot("n", "integer")), st.integers().map(str)),
+    st.tuples(st.just(Slot("g", "integer", grouped=True)), st.integers().map("{:,}".format)),
+    st.tuples(
+        st.just(Slot("d", "decimal", decimals=2, grouped=True)),
+        st.decimals(-(10**9), 10**9, places=2).map(lambda d: f"{d + 0:,f}"),
+    ),
     st.tuples(st.just(Slot("w", "word")), words.map(lambda w: w[0])),
     st.tuples(st.just(Slot("l", "list", item="word", separator=" ")), words.map(" ".join)),
 )
@@ -105,7 +122,7 @@ numbers = st.one_of(
 def test_rendering_what_was_matched_gives_the_text_back(
     filled: list[tuple[Slot, str]],
 ) -> None:
-    slots = tuple(Slot(f"s{n}", s.kind, s.item, s.separator) for n, (s, _) in enumerate(filled))
+    slots = tuple(replace(s, name=f"s{n}") for n, (s, _) in enumerate(filled))
     template = Template(("<", *["; then "] * (len(slots) - 1), ">"), slots)
     text = "<" + "; then ".join(t for _, t in filled) + ">"
     values = Matcher(template).match(text)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from latm.induction.alignment import literals_and_gaps, tokens
-from latm.induction.slots import names_of, slot_of
-from latm.templates import Matcher, is_kind
+from latm.induction.slots import is_number, names_of, slot_of
+from latm.templates import Matcher
 from latm.types import Slot, Template
 
 MIN_CLUSTER = 3
@@ -40,7 +41,10 @@ def induce_answer(texts: Sequence[str]) -> Template:
     stripped = [t.strip() for t in texts]
     if len(stripped) >= MIN_CLUSTER:
         template = _template(*literals_and_gaps([tokens(t) for t in stripped]))
-        if template.slots and all(Matcher(template).match(t) is not None for t in stripped):
+        # What a solver computes is no instruction: only questions are guarded.
+        slots = tuple(replace(slot, guarded=False) for slot in template.slots)
+        template = Template(template.literals, slots)
+        if slots and all(Matcher(template).match(t) is not None for t in stripped):
             return template
     return Template(("", ""), (Slot("answer", "text"),))
 
@@ -58,7 +62,7 @@ def _split_columns(literals: list[str], gaps: list[list[str]]) -> tuple[list[str
     for gap, literal in zip(gaps, literals[1:], strict=True):
         columns = list(zip(*(v.split(" ") for v in gap), strict=False))
         same_width = len({v.count(" ") for v in gap}) == 1
-        numeric = [all(is_kind("decimal", x) for x in c) for c in columns]
+        numeric = [all(map(is_number, c)) for c in columns]
         split = same_width and len(columns) <= 4 and any(numeric) and not all(numeric)
         for column in columns if split else [tuple(gap)]:
             new_gaps.append(list(column))

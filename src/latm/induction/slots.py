@@ -11,12 +11,19 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
-from latm.templates import fits, is_kind
+from latm.templates import fits, is_kind, trips
 from latm.types import ItemKind, Slot
 
 _SEPARATORS = (" | ", "; ", ", ", "\n", "|", ";", ",", " ")
-_MAX_CHOICES = 4
+_NUMBERS: tuple[Literal["integer", "decimal"], ...] = ("integer", "decimal")
+_MIN_CLOSED = 10
+_MAX_CHOICES = 24
+_MAX_WORDS = 4
+_UNSEEN = 0.1
+"""A set of values counts as closed up to this estimated share of values still unseen."""
 
 
 def names_of(literals: list[str], gaps: list[list[str]]) -> list[str]:
@@ -26,7 +33,7 @@ def names_of(literals: list[str], gaps: list[list[str]]) -> list[str]:
     value, by the last telling word before it.
     """
     names: list[str] = []
-    numeric = [all(is_kind("decimal", v) for v in gap) for gap in gaps]
+    numeric = [all(map(is_number, gap)) for gap in gaps]
     for n in range(len(gaps)):
         before = _telling(literals[n].rsplit("\n", 1)[-1])[-1:]
         after = _telling(re.match(r"[ -]?[A-Za-z]*", literals[n + 1])[0])  # type: ignore[index]
@@ -55,23 +62,48 @@ _RESERVED = frozenset(k.lower() for k in keyword.kwlist) | frozenset(dir(builtin
 
 
 def slot_of(name: str, values: Sequence[str]) -> Slot:
-    """The narrowest slot that all observed values fit."""
-    if all(is_kind("integer", v) for v in values):
-        return Slot(name, "integer")
-    if all(is_kind("decimal", v) for v in values):
-        places = {len(v.partition(".")[2]) for v in values}
-        return Slot(name, "decimal", decimals=places.pop() if len(places) == 1 else None)
-    counts = Counter(values)
-    closed = len(counts) <= _MAX_CHOICES and len(values) >= 5 * len(counts)
-    if closed and min(counts.values()) > 1 and all(v.strip() == v for v in counts):
-        return Slot(name, "choice", choices=tuple(sorted(counts)))
+    """The narrowest slot that all values fit."""
+    number = number_slot(name, values)
+    if number is not None:
+        return number
+    if _closed(values):
+        return Slot(name, "choice", choices=tuple(sorted(set(values))))
     if all(is_kind("word", v) for v in values):
         return Slot(name, "word")
-    for separator in _SEPARATORS:
-        slot = _list_slot(name, values, separator)
-        if slot is not None:
-            return slot
-    return Slot(name, "text")
+    lists = (_list_slot(name, values, separator) for separator in _SEPARATORS)
+    slot = next((s for s in lists if s is not None), Slot(name, "text"))
+    free = slot.item in (None, "word", "text")
+    return replace(slot, guarded=free and not any(trips(slot, v) for v in values))
+
+
+def number_slot(name: str, values: Sequence[str]) -> Slot | None:
+    """A slot for numbers: with commas where one has them and none lacks them."""
+    for kind in _NUMBERS:
+        for grouped in (False, True):
+            if all(is_kind(kind, v, grouped=grouped) for v in values):
+                places = {len(v.partition(".")[2]) for v in values} if kind == "decimal" else ()
+                decimals = next(iter(places)) if len(places) == 1 else None
+                return Slot(name, kind, decimals=decimals, grouped=grouped)
+    return None
+
+
+def is_number(text: str) -> bool:
+    return is_kind("decimal", text) or is_kind("decimal", text, grouped=True)
+
+
+def _closed(values: Sequence[str]) -> bool:
+    """Whether these values are probably all that there are.
+
+    The values seen once tell how much is still unseen (Good 1953, with one more value as if
+    it had been seen once: few values show little).
+    """
+    counts = Counter(values)
+    once = sum(n == 1 for n in counts.values())
+    if len(values) < _MIN_CLOSED or len(counts) > _MAX_CHOICES:
+        return False
+    if (once + 1) / (len(values) + 1) > _UNSEEN:
+        return False
+    return all(v and v.strip() == v and len(v.split()) <= _MAX_WORDS for v in counts)
 
 
 def _list_slot(name: str, values: Sequence[str], separator: str) -> Slot | None:
