@@ -52,6 +52,23 @@ def test_a_case_keeps_its_side_when_cases_are_added(seed: int) -> None:
         assert set(before.held_out) <= set(after.held_out)
 
 
+@given(st.integers(12, 40), st.integers(12, 40), st.integers(0, 99))
+def test_each_large_stratum_gets_its_share_of_shown_cases(one: int, two: int, seed: int) -> None:
+    labels = [0] * one + [1] * two
+    both = cases(one + two)
+    halves = split(both, seed, strata=labels)
+    assert sorted((*halves.shown, *halves.held_out), key=lambda c: int(c.answer)) == both
+    for label in (0, 1):
+        assert sum(labels[int(case.answer)] == label for case in halves.shown) >= 4
+
+
+@given(st.integers(6, 60), st.integers(0, 99))
+def test_one_stratum_splits_as_none(count: int, seed: int) -> None:
+    plain, labelled = split(cases(count), seed), split(cases(count), seed, strata=[0] * count)
+    if len(plain.shown) >= 4:
+        assert labelled == plain
+
+
 def test_two_cases_are_too_few() -> None:
     few = [Case("a", "1", Origin("cases.jsonl", 1)), Case("b", "2", Origin("cases.jsonl", 2))]
     with pytest.raises(CasesError) as caught:

@@ -7,6 +7,7 @@ sides of a split, and a case's side does not hang on its place in the file.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from latm.types import Case
 LEAST_SHOWN = 3
 LEAST_HELD_OUT = 3
 MOST_SHOWN = 20
+LEAST_STRATUM = 12
+LEAST_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +112,21 @@ def require_enough(
         )
 
 
-def split(cases: Sequence[Case], seed: int, *, most_shown: int = MOST_SHOWN) -> Split:
+def split(
+    cases: Sequence[Case],
+    seed: int,
+    *,
+    most_shown: int = MOST_SHOWN,
+    strata: Sequence[int] | None = None,
+) -> Split:
     """Split cases into shown ones (about a third, 3 to ``most_shown``) and held-out ones.
 
     A case's side hangs on a hash of seed and question, not on its position, so it stays
     where it is when cases are added or reordered, as far as the bounds on the counts allow.
+
+    Args:
+        strata: for each case a label of the shape of its question. Of each label with
+            `LEAST_STRATUM` cases or more, `LEAST_SHARE` are shown, even beyond ``most_shown``.
 
     Raises:
         CasesError: fewer than 6 cases.
@@ -121,9 +134,24 @@ def split(cases: Sequence[Case], seed: int, *, most_shown: int = MOST_SHOWN) -> 
     require_enough(cases)
     ranked = sorted((_rank(seed, case), i) for i, case in enumerate(cases))
     third = sum(rank * 3 < 1 << 256 for rank, _ in ranked)
-    count = max(LEAST_SHOWN, min(third, most_shown, len(cases) - LEAST_HELD_OUT))
-    ordered = [cases[i] for _, i in ranked]
-    return Split(tuple(ordered[:count]), tuple(ordered[count:]))
+    order = [i for _, i in ranked]
+    first = _shares(order, strata) if strata is not None else []
+    count = max(LEAST_SHOWN, min(third, most_shown), len(first))
+    count = min(count, len(cases) - LEAST_HELD_OUT)
+    shown = {*[*first, *(i for i in order if i not in first)][:count]}
+    return Split(
+        tuple(cases[i] for i in order if i in shown),
+        tuple(cases[i] for i in order if i not in shown),
+    )
+
+
+def _shares(order: Sequence[int], strata: Sequence[int]) -> list[int]:
+    """The first few cases of each large stratum."""
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for i in order:
+        members[strata[i]].append(i)
+    large = [m for m in members.values() if len(m) >= LEAST_STRATUM]
+    return [i for m in large for i in m[:LEAST_SHARE]]
 
 
 def question_digest(question: str) -> str:

@@ -8,7 +8,7 @@ cluster, and the order of the texts does not change which literals are found.
 from __future__ import annotations
 
 from latm.induction.alignment import tokens
-from latm.induction.clusters import Cluster, induce
+from latm.induction.clusters import Cluster, induce, strata
 from latm.induction.shaping import (
     MIN_CLUSTER,
     fixed_words,
@@ -27,5 +27,6 @@ __all__ = [
     "induce_template",
     "pieces",
     "slot_of",
+    "strata",
     "tokens",
 ]

@@ -55,6 +55,15 @@ def induce(texts: Sequence[str]) -> tuple[Cluster, ...]:
     return (*covered, Cluster(None, tuple(sorted(left)))) if left else tuple(covered)
 
 
+def strata(texts: Sequence[str]) -> list[int]:
+    """For each text the number of its cluster, for a split that shows some of each."""
+    labels = [0] * len(texts)
+    for n, cluster in enumerate(induce(texts)):
+        for i in cluster.members:
+            labels[i] = n
+    return labels
+
+
 def _fit(group: list[int], texts: Sequence[str]) -> tuple[Template | None, list[int]]:
     """A template for a group, and the members that it does not match."""
     template = induce_template([texts[i] for i in group])
