@@ -1,0 +1,42 @@
+"""Families of questions: what `latm bench making` runs over.
+
+A group or a name flows in, families flow out. Invariants: no two families share a name;
+nothing is generated, read or imported before a family is asked for cases.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from latm.bench.families import dates, money
+from latm.bench.families.family import Family, Group
+from latm.errors import UnknownNameError
+
+__all__ = ["Family", "Group", "families", "family"]
+
+_EVERYDAY = (*dates.FAMILIES, *money.FAMILIES)
+
+
+def families(group: Group | None = None, *, shared: Path | None = None) -> tuple[Family, ...]:
+    """All families, or those of one group.
+
+    Args:
+        shared: folder of ``TASK.jsonl``, the cases of the paper's tasks; without it the
+            group ``paper`` is left out.
+    """
+    every = _EVERYDAY
+    return tuple(f for f in every if group in (None, f.group))
+
+
+def family(name: str, *, shared: Path | None = None) -> Family:
+    """The family of that name.
+
+    Raises:
+        UnknownNameError: there is none; the message lists the names that come close.
+    """
+    known = {f.name: f for f in families(shared=shared)}
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, n=5, cutoff=0.5) or sorted(known)
+    raise UnknownNameError(f"no family {name!r}; did you mean {', '.join(close)}?")
