@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
-from latm.cases import Split, question_digest, split
+from latm.cases import question_digest
 from latm.errors import ModelFileError, SandboxUnavailableError
 from latm.execution import Execution, Executor
-from latm.identity import canonical_json, digest, version_of
+from latm.identity import canonical_json, digest
 from latm.making.budget import Budget
 from latm.making.flow import Made, make
+from latm.making.job import MakingJob, error_bound
 from latm.making.maker import Attempt, Maker, Report
 from latm.making.paper import Answering, BudgetedModel, LightModel, PaperMaker
-from latm.making.promoter import Promoter
+from latm.making.promoter import ErrorBound, Promoter
+from latm.making.report import MakeReport
 from latm.making.shape import Order
 from latm.making.transcripts import import_transcript, read_transcript
 from latm.making.verifier import Judgement, Verifier
@@ -37,36 +37,12 @@ from latm.sandbox.engines import ENGINES, open_engines
 from latm.settings import Settings
 from latm.store import Comparison, JournaledModel, Store, StoredTool
 from latm.store.toolbox import check_name
-from latm.types import Case, EngineName, RungName, Tool, Usage, Verdict
+from latm.types import Case, EngineName, RungName, Tool, Verdict
 from latm.using.dispatcher import Dispatcher, Served
 from latm.using.flow import RUNGS, Flow
 from latm.using.ladder import UserMode, by_user
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class MakeReport:
-    """What a making came to.
-
-    Attributes:
-        bounds: upper bound of the wrong-answer rate of each tool.
-        more_cases: held-out cases still missing for the user's bound, all right; 0: none.
-        replayed: model calls that an interrupted run had already paid for.
-    """
-
-    name: str
-    tools: tuple[StoredTool, ...]
-    bounds: tuple[float, ...]
-    split: Split
-    uncovered: int
-    attempts: tuple[Attempt, ...]
-    reasons: tuple[str, ...]
-    usage: Usage
-    cost_usd: Decimal | None
-    seconds: float
-    more_cases: int
-    replayed: int
 
 
 @dataclass(slots=True)
@@ -80,7 +56,9 @@ class Runtime:
 
     @property
     def promoter(self) -> Promoter:
-        return Promoter(self.settings.max_error, self.settings.confidence, upper_bound)
+        return Promoter(
+            self.settings.max_error, self.settings.confidence, upper_bound, cases_needed
+        )
 
     async def executor(self, engines: Iterable[EngineName] = ENGINES) -> Executor:
         """An executor over the engines that this machine gives.
@@ -147,91 +125,71 @@ class Runtime:
         report: Callable[[Attempt], None] | None = None,
         *,
         user_mode: UserMode = "schema",
+        fresh: bool = False,
     ) -> MakeReport:
-        """Make the tools of a class and put them, with their evidence, into the store.
+        """Make the tools of a class, or mend those that it has, and store them with evidence.
 
-        A second run on the same cases replays the model calls that returned in the first.
+        Tools that are right on all cases stay as they are, and no model is asked. A second
+        run replays the model calls that returned in the first.
 
         Args:
             user_mode: how the light model calls a tool without a template when it is judged.
+            fresh: make anew, without the class's stored cases and tools, and retire these.
 
         Raises:
             InputError: the name is malformed.
-            CasesError: too few cases.
+            CasesError: too few cases, or one contradicts another, stored ones included.
             ModelError, ModelFileError: the maker cannot be used.
             SandboxUnavailableError: no engine can run candidates.
         """
         check_name(name)
-        started = time.perf_counter()
-        settings = self.settings
-        parts = split(cases, settings.seed)
-        job = _Job(name, _job(name, cases, settings), self.store)
-        attempts: list[Attempt] = []
+        models = _Journaled(name, _job(name, self.settings), self.store)
 
-        def on_attempt(attempt: Attempt) -> None:
-            attempts.append(attempt)
-            if report:
-                report(attempt)
+        async def search(order: Order, budget: Budget, report: Report) -> Made:
+            return await self._search(models, order, budget, report, user_mode)
 
-        await self.store.cases.add(name, cases)
-        budget = Budget(settings.max_tokens, settings.max_cost_usd)
-        order = Order(name, parts.shown, parts.held_out, settings.maker, _now(), seed=settings.seed)
-        made = await self._search(job, order, budget, on_attempt, user_mode)
-        stored = await self._keep(made)
-        bounds = tuple(self.promoter.error_upper_bound(t.verification) for t in made.tools)
-        return MakeReport(
-            name=name,
-            tools=stored,
-            bounds=bounds,
-            split=parts,
-            uncovered=made.held_out_uncovered,
-            attempts=tuple(attempts),
-            reasons=tuple(made.reasons),
-            usage=budget.usage,
-            cost_usd=budget.cost_usd,
-            seconds=time.perf_counter() - started,
-            more_cases=self._more_cases(made.tools),
-            replayed=job.replayed,
+        job = MakingJob(
+            name,
+            self.settings,
+            self.store,
+            self.promoter,
+            self.executor,
+            search,
+            report or (lambda _: None),
+            _now(),
         )
+        done = await job.run(cases, fresh=fresh)
+        return replace(done, replayed=models.replayed)
 
     async def _search(
-        self, job: _Job, order: Order, budget: Budget, report: Report, user_mode: UserMode
+        self, models: _Journaled, order: Order, budget: Budget, report: Report, mode: UserMode
     ) -> Made:
         """The making itself, with both of its models."""
         settings = self.settings
-        maker_model = job.journaled(self.model(settings.maker))
+        maker_model = models.journaled(self.model(settings.maker))
         executor = await self.executor()
 
         def light() -> Answering:
             if settings.user not in self._models:
                 _require_file(settings.user, settings)
-            model = job.journaled(self.model(settings.user))
-            return _answering(executor, BudgetedModel(model, budget), user_mode)
+            model = models.journaled(self.model(settings.user))
+            return _answering(executor, BudgetedModel(model, budget), mode)
 
-        chosen = LightModel(settings.user, user_mode, light)
+        chosen = LightModel(settings.user, mode, light)
         paper = PaperMaker(BudgetedModel(maker_model, budget), executor, report, chosen)
         maker = Maker(maker_model, executor, report)
         return await make(order, maker, Verifier(executor), paper, budget)
 
-    async def _keep(self, made: Made) -> tuple[StoredTool, ...]:
-        """Store tools with the comparisons behind their verification."""
-        if not made.tools:
-            return ()
-        promoter = self.promoter
-        stored = await self.store.toolbox.add_all(
-            [(tool, promoter.starting_state(tool.verification)) for tool in made.tools],
-            reason="verified on held-out cases",
-            evidence=[asdict(tool.verification) for tool in made.tools],
-        )
-        for tool, verdicts in zip(made.tools, made.verdicts, strict=True):
-            await self.record(version_of(tool), verdicts)
-        return stored
+    async def error_bound(self, item: StoredTool) -> ErrorBound:
+        """The bound of a stored tool's wrong-answer rate, from all evidence on record."""
+        return await error_bound(self.store, self.promoter, item)
 
     async def verify(self, item: StoredTool, cases: Sequence[Case]) -> Judgement:
         """Judge a stored tool again, here.
 
         A tool whose engine has another version here is judged in this one; accepted, it
-        becomes a new version that keeps the state.
+        becomes a new version that keeps the state. Cases that an author was shown are judged
+        too, but are no evidence.
 
         Raises:
             SandboxUnavailableError: its engine is not to be had here.
@@ -239,7 +197,11 @@ class Runtime:
         executor = await self.executor([item.tool.solver.engine])
         version = executor.engine_version(item.tool.solver.engine)
         tool = replace(item.tool, solver=replace(item.tool.solver, engine_version=version))
-        judgement = await Verifier(executor).judge(tool, (), cases)
+        sides = await self.store.cases.sides(tool.name)
+        shown = [c for c in cases if sides.get(question_digest(c.question)) == "shown"]
+        held_out = [c for c in cases if c not in shown]
+        looks = tool.verification.looks
+        judgement = await Verifier(executor).judge(tool, shown, held_out, looks=looks)
         if tool == item.tool:
             await self.record(item.version, judgement.on_held_out)
         elif judgement.accepted:
@@ -276,16 +238,6 @@ class Runtime:
             for v in verdicts
         )
 
-    def _more_cases(self, tools: Sequence[Tool]) -> int:
-        """How many more held-out cases, all right, the user's bound needs."""
-        missing = 0
-        for tool in tools:
-            v = tool.verification
-            confidence = 1 - (1 - self.settings.confidence) / max(1, v.looks)
-            needed = cases_needed(self.settings.max_error, confidence)
-            missing = max(missing, needed - (v.held_out - v.held_out_abstained))
-        return max(0, missing)
-
     async def aclose(self) -> None:
         """Close models, engines and the store, in this order."""
         for model in self._models.values():
@@ -296,8 +248,9 @@ class Runtime:
 
 
 @dataclass(slots=True)
-class _Job:
-    """One making: its models are journaled under one key, and their calls counted as making."""
+class _Journaled:
+    """The models of one making: they are journaled under one key, and their calls counted as
+    making."""
 
     name: str
     key: str
@@ -387,10 +340,9 @@ def _require_file(name: str, settings: Settings) -> None:
         )
 
 
-def _job(name: str, cases: Sequence[Case], settings: Settings) -> str:
-    """Names a making job: equal for the same class, cases, maker and seed."""
-    content = [[c.question, c.answer] for c in cases]
-    return "make-" + digest(canonical_json([name, content, settings.maker, settings.seed]))
+def _job(name: str, settings: Settings) -> str:
+    """Names the makings of a class: what one of them was told, the next need not ask again."""
+    return "make-" + digest(canonical_json([name, settings.maker, settings.seed]))
 
 
 def _now() -> str:

@@ -101,7 +101,8 @@ def verify(name: str, /, *, cases: Path | None = None, json: Flag = False) -> in
     name
         The request class.
     cases
-        Cases to judge on; the stored ones of the class when absent.
+        Cases to judge on; the stored ones of the class when absent. Those that the author of
+        a tool was shown are judged but not counted.
     json
         Print one JSON object.
     """
@@ -245,6 +246,7 @@ def _summary(item: StoredTool) -> dict[str, object]:
 
 async def _details(runtime: Runtime, item: StoredTool) -> dict[str, object]:
     tool = item.tool
+    bound = await runtime.error_bound(item)
     counts = await runtime.store.evidence.counts(item.version)
     events = await runtime.store.toolbox.events(item.version)
     return {
@@ -254,7 +256,8 @@ async def _details(runtime: Runtime, item: StoredTool) -> dict[str, object]:
         "answer": "".join(pieces(tool.answer)),
         "source": tool.solver.source,
         "checks": list(tool.verification.checks),
-        "error_upper_bound": runtime.promoter.error_upper_bound(tool.verification),
+        "error_upper_bound": bound.rate,
+        "cases_needed": bound.more_cases,
         "evidence": {"right": counts.right, "wrong": counts.wrong, "abstained": counts.abstained},
         "events": [f"{e.at} {e.event} → {e.after}: {e.reason}" for e in events],
     }

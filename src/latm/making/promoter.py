@@ -1,6 +1,6 @@
 """The promoter: what a judged tool's evidence is worth, and which state it starts in.
 
-A verification and the user's bound flow in, an upper bound and a `State` flow out.
+Counts of answers and the user's bound flow in, an `ErrorBound` and a `State` flow out.
 Invariant: a tool goes live by itself only when the exact upper bound of its wrong-answer
 rate, corrected for how many candidates looked at the same held-out cases, is under the
 user's bound.
@@ -17,6 +17,27 @@ from latm.types import State, Verification
 Bound = Callable[[int, int, float], float]
 """(wrong, compared, confidence) → upper bound of the wrong-answer rate."""
 
+Needed = Callable[[float, float, int], int]
+"""(max_error, confidence, wrong) → comparisons whose upper bound is under ``max_error``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBound:
+    """The exact upper bound of a wrong-answer rate, and what it rests on.
+
+    Attributes:
+        rate: the upper bound, a share; 1.0 when nothing was compared.
+        wrong, compared: cases that no author of the tool was shown; abstentions do not count.
+        looks: how many candidates were judged on these cases; ``rate`` is corrected for it.
+        more_cases: comparisons still missing for the user's bound, all right; 0: none.
+    """
+
+    rate: float
+    wrong: int
+    compared: int
+    looks: int
+    more_cases: int
+
 
 @dataclass(frozen=True, slots=True)
 class Promoter:
@@ -30,18 +51,29 @@ class Promoter:
     max_error: float
     confidence: float
     bound: Bound
+    needed: Needed
 
-    def error_upper_bound(self, verification: Verification) -> float:
-        """Upper bound of the wrong-answer rate from the held-out cases that were answered.
+    def error_bound(self, wrong: int, compared: int, looks: int = 1, tools: int = 1) -> ErrorBound:
+        """Upper bound of the wrong-answer rate from the cases that were answered.
 
         Looking k times at the same held-out cases costs a factor k in the error
-        probability (Bonferroni).
+        probability (Bonferroni), and so does a statement about k tools at once.
+
+        Args:
+            tools: how many bounds are to hold together.
         """
+        confidence = 1 - (1 - self.confidence) / (max(1, looks) * max(1, tools))
+        rate = self.bound(wrong, compared, confidence)
+        missing = self.needed(self.max_error, confidence, wrong) - compared
+        return ErrorBound(rate, wrong, compared, looks, max(0, missing))
+
+    def verified_bound(self, verification: Verification) -> ErrorBound:
+        """The bound from the verifier's run alone."""
         answered = verification.held_out - verification.held_out_abstained
-        wrong = answered - verification.held_out_passed
-        corrected = 1 - (1 - self.confidence) / max(1, verification.looks)
-        return self.bound(wrong, answered, corrected) if answered else 1.0
+        return self.error_bound(
+            answered - verification.held_out_passed, answered, verification.looks
+        )
 
     def starting_state(self, verification: Verification) -> State:
         """Live when the bound is met, else shadow: named calls may use it, dispatch waits."""
-        return state_after_verification(self.error_upper_bound(verification), self.max_error)
+        return state_after_verification(self.verified_bound(verification).rate, self.max_error)

@@ -78,10 +78,10 @@ class Store:
             UnknownNameError: a version that is to move is not in the toolbox.
             StoreError: a compared version is not in the toolbox.
         """
-        sides: list[tuple[Case, Side]] = [(case, "shown") for case in result.shown]
-        sides += [(case, "held_out") for case in result.held_out]
+        shown: list[tuple[Case, Side]] = [(case, "shown") for case in result.shown]
+        held_out: list[tuple[Case, Side]] = [(case, "held_out") for case in result.held_out]
         async with self._database.write() as connection:
-            await self.cases.deal(connection, result.name, sides, anew=result.anew)
+            await self.cases.deal(connection, result.name, [*shown, *held_out], anew=result.anew)
             stored = await self.toolbox.insert(connection, result.added)
             for move in result.moved:
                 await self.toolbox.move(connection, move)
