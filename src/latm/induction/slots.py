@@ -22,6 +22,7 @@ _NUMBERS: tuple[Literal["integer", "decimal"], ...] = ("integer", "decimal")
 _MIN_CLOSED = 10
 _MAX_CHOICES = 24
 _MAX_WORDS = 4
+_TURNS = 4
 _UNSEEN = 0.1
 """A set of values counts as closed up to this estimated share of values still unseen."""
 
@@ -95,13 +96,14 @@ def _closed(values: Sequence[str]) -> bool:
     """Whether these values are probably all that there are.
 
     The values seen once tell how much is still unseen (Good 1953, with one more value as if
-    it had been seen once: few values show little).
+    it had been seen once: few values show little). Where all are equally common, one of
+    them goes unseen in `_TURNS` turns with a chance of 2 %.
     """
     counts = Counter(values)
     once = sum(n == 1 for n in counts.values())
     if len(values) < _MIN_CLOSED or len(counts) > _MAX_CHOICES:
         return False
-    if (once + 1) / (len(values) + 1) > _UNSEEN:
+    if (once + 1) / (len(values) + 1) > _UNSEEN or len(values) < _TURNS * len(counts):
         return False
     return all(v and v.strip() == v and len(v.split()) <= _MAX_WORDS for v in counts)
 
