@@ -33,6 +33,7 @@ HOMES: dict[str, set[str]] = {
     "starlette": {"gateway", "dashboard", "mcp"},
     "uvicorn": {"gateway", "cli"},
     "matplotlib": {"bench", "cli"},
+    "reasoning_gym": {"bench"},
     "re2": {"templates", "induction"},
 }
 # The jail's child clears the environment before a tool runs; it reads nothing from it.
