@@ -9,13 +9,17 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from latm.bench.families import dates, money
+from latm.bench.families import dates, identifiers, money, records, rules, texts, units
 from latm.bench.families.family import Family, Group
 from latm.errors import UnknownNameError
 
 __all__ = ["Family", "Group", "families", "family"]
 
-_EVERYDAY = (*dates.FAMILIES, *money.FAMILIES)
+_EVERYDAY = tuple(
+    f
+    for module in (dates, money, units, identifiers, records, texts, rules)
+    for f in module.FAMILIES
+)
 
 
 def families(group: Group | None = None, *, shared: Path | None = None) -> tuple[Family, ...]:
