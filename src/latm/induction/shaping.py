@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from latm.induction.alignment import literals_and_gaps, tokens
+from latm.induction.runs import with_runs
 from latm.induction.slots import is_number, names_of, slot_of
 from latm.templates import Matcher
 from latm.types import Slot, Template
@@ -50,9 +51,12 @@ def induce_answer(texts: Sequence[str]) -> Template:
 
 
 def _template(literals: list[str], gaps: list[list[str]]) -> Template:
-    literals, gaps = _split_columns(literals, gaps)
+    literals, gaps, runs = with_runs(*_split_columns(literals, gaps))
     names = names_of(literals, gaps)
-    slots = tuple(slot_of(name, values) for name, values in zip(names, gaps, strict=True))
+    slots = tuple(
+        replace(runs[n], name=name) if n in runs else slot_of(name, values)
+        for n, (name, values) in enumerate(zip(names, gaps, strict=True))
+    )
     return Template(tuple(literals), slots)
 
 

@@ -1,0 +1,248 @@
+"""Clauses: runs of statements as data ("The owl is the leftmost. The robin is to the …").
+
+The texts of one gap flow in; a slot of kind ``clauses`` flows out, or None. Invariant: the
+slot reads every statement of every text in exactly one way.
+
+The forms of the statements are found top down (after IPLoM, Makanju et al. 2009): by what is
+not a word, then by the words that all have in one place, then by the place that varies
+least. A word that was seen to vary in one form is not fixed in another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from latm.induction.slots import names_of, slot_of
+from latm.templates import Matcher, fits, form_text
+from latm.types import Slot, Template
+
+SEPARATORS = (". ", "\n", "; ", " | ", ", ")
+_TOKEN = re.compile(
+    r"-?\d+(?:[.,:/-]\d+)*|[^\W_]+(?:[-:/._@&'’#][^\W_]+)*|\s+|.", re.DOTALL
+)  # fmt: skip
+# "(A) " and "2. ": in a list of fixed length they say which item it is.
+_LABEL = re.compile(r"\(?(?:[A-Za-z]|\d{1,2})[).:]\s")
+_MAX_FORMS = 12
+_LARGE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of statements with what stands around it.
+
+    Attributes:
+        heads, tails: first and last statement of each text where they are of another kind
+            than the statements between them; else empty.
+        values: what is left of each text: the run itself.
+    """
+
+    slot: Slot
+    values: list[str]
+    heads: list[str]
+    tails: list[str]
+
+
+def run_of(values: Sequence[str], separator: str, known: frozenset[str]) -> Run | None:
+    """The run of statements in these texts, if it is one.
+
+    Args:
+        known: words that vary elsewhere in the texts, so that they are data here too.
+    """
+    rows = [v.split(separator) for v in values]
+    if max(map(len, rows)) < 2 or not all(s and s == s.strip() for row in rows for s in row):
+        return None
+    found: list[Run] = []
+    for head, tail in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        if min(map(len, rows)) <= head + tail:
+            continue
+        inner = [row[head : len(row) - tail] for row in rows]
+        slot = _slot(inner, separator, known)
+        if slot is None:
+            continue
+        run = Run(
+            slot,
+            [separator.join(row) for row in inner],
+            [row[0] for row in rows] if head else [],
+            [row[-1] for row in rows] if tail else [],
+        )
+        if not _has_odd_end(slot, inner):
+            return run
+        found.append(run)
+    return found[0] if found else None
+
+
+def _slot(rows: Sequence[Sequence[str]], separator: str, known: frozenset[str]) -> Slot | None:
+    statements = [s for row in rows for s in row]
+    even = len({len(row) for row in rows}) == 1
+    if even and all(map(_LABEL.match, statements)):
+        return None
+    forms = _forms(statements, known)
+    if forms is None or len(forms) > min(_MAX_FORMS, max(1, len(statements) // 3)):
+        return None
+    if len(set(map(form_text, forms))) < len(forms) or not any(f.slots for f in forms):
+        return None
+    slot = Slot("statements", "clauses", separator=separator, clauses=tuple(forms))
+    if not all(fits(slot, separator.join(row)) for row in rows):
+        return None
+    return None if even and not _mixed(slot, rows) else slot
+
+
+def _kinds(slot: Slot, rows: Sequence[Sequence[str]]) -> list[list[int]]:
+    """For each statement the number of its form."""
+    matchers = list(map(Matcher, slot.clauses))
+    return [
+        [next(n for n, m in enumerate(matchers) if m.texts(s) is not None) for s in row]
+        for row in rows
+    ]
+
+
+def _mixed(slot: Slot, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether statements of different forms stand in the same place."""
+    return any(len(set(place)) > 1 for place in zip(*_kinds(slot, rows), strict=False))
+
+
+def _has_odd_end(slot: Slot, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first or the last statement is always of a form that no other one has."""
+    kinds = _kinds(slot, rows)
+    for end, others in ((0, slice(1, None)), (-1, slice(None, -1))):
+        ends = {row[end] for row in kinds}
+        if len(ends) == 1 and not any(ends & set(row[others]) for row in kinds):
+            return True
+    return False
+
+
+# --- forms -----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Group:
+    """Statements of one form: their tokens, and the places in which they vary."""
+
+    rows: list[list[str]]
+    varying: set[int]
+
+    @property
+    def words(self) -> list[int]:
+        return [n for n, token in enumerate(self.rows[0]) if token[0].isalnum() or _number(token)]
+
+    def column(self, n: int) -> set[str]:
+        return {row[n] for row in self.rows}
+
+
+def _number(token: str) -> bool:
+    return token[-1].isdigit()
+
+
+def _forms(statements: Sequence[str], known: frozenset[str]) -> list[Template] | None:
+    by_signature: defaultdict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    for statement in statements:
+        row = _TOKEN.findall(statement)
+        by_signature[tuple("" if t[0].isalnum() or _number(t) else t for t in row)].append(row)
+    groups: list[_Group] = []
+    for rows in by_signature.values():
+        groups += _divided(rows)
+    _loosen(groups, known)
+    by_literals: defaultdict[tuple[str, ...], list[_Group]] = defaultdict(list)
+    for group in groups:
+        by_literals[_literals(group)].append(group)
+    forms = [_form(literals, alike) for literals, alike in by_literals.items()]
+    found = [form for form in forms if form is not None]
+    return found if len(found) == len(forms) else None
+
+
+def _divided(rows: list[list[str]]) -> list[_Group]:
+    """Groups of rows that have a word in common, or marks only."""
+    group = _Group(rows, set())
+    words = [n for n in group.words if not all(_number(row[n]) for row in rows)]
+    columns = {n: group.column(n) for n in words}
+    fixed = [n for n in words if len(columns[n]) == 1]
+    held = len(fixed) * 3 >= len(words) or any(not t.isspace() for t in _inner_marks(group))
+    free = [n for n in words if n not in fixed]
+    least = min(free, key=lambda n: len(columns[n]), default=None)
+    if held or least is None or len(columns[least]) * 3 > len(rows):
+        group.varying = {n for n in group.words if n not in fixed and _varies(group, n)}
+        return [group]
+    parts: defaultdict[str, list[list[str]]] = defaultdict(list)
+    for row in rows:
+        parts[row[least]].append(row)
+    return [inner for part in parts.values() for inner in _divided(part)]
+
+
+def _varies(group: _Group, n: int) -> bool:
+    return len(group.column(n)) > 1 or _number(group.rows[0][n])
+
+
+def _inner_marks(group: _Group) -> Iterable[str]:
+    words = group.words
+    inner = range(words[0], words[-1]) if words else range(0)
+    return (group.rows[0][n] for n in inner if n not in words)
+
+
+def _loosen(groups: Sequence[_Group], known: frozenset[str]) -> None:
+    """Let words vary that vary elsewhere and are not what holds a large group together."""
+    seen = set(known)
+    holding: set[str] = set()
+    for group in groups:
+        for n in group.words:
+            if n in group.varying:
+                seen |= group.column(n)
+            elif len(group.rows) >= _LARGE:
+                holding |= group.column(n)
+    for group in groups:
+        group.varying |= {n for n in group.words if group.column(n) <= seen - holding}
+
+
+def _literals(group: _Group) -> tuple[str, ...]:
+    row = group.rows[0]
+    return tuple(t for n, t in enumerate(row) if n not in group.varying and not t.isspace())
+
+
+def _form(literals: tuple[str, ...], groups: Sequence[_Group]) -> Template | None:
+    """One form for groups with the same fixed tokens: values may have several words."""
+    loose = len(groups) > 1 or not literals
+    cut = [_cut(row, group.varying, whole=loose) for group in groups for row in group.rows]
+    if len({tuple(fixed) for fixed, _ in cut}) > 1:
+        return None
+    fixed = cut[0][0]
+    gaps = [list(values) for values in zip(*(v for _, v in cut), strict=True)]
+    slots = tuple(
+        _phrase(slot_of(name, gap)) for name, gap in zip(names_of(fixed, gaps), gaps, strict=True)
+    )
+    if not literals and not all(s.item in ("integer", "decimal") for s in slots):
+        return None
+    return Template(tuple(fixed), slots)
+
+
+def _cut(row: Sequence[str], varying: set[int], *, whole: bool) -> tuple[list[str], list[str]]:
+    """Fixed texts and values of a statement; ``whole`` joins values with only blanks between."""
+    fixed, values = [""], list[str]()
+    for n, token in enumerate(row):
+        if n not in varying:
+            fixed[-1] += token
+        elif values and (not fixed[-1] or (whole and fixed[-1].isspace())):
+            values[-1] += fixed[-1] + token
+            fixed[-1] = ""
+        else:
+            values.append(token)
+            fixed.append("")
+    return fixed, values
+
+
+def _phrase(slot: Slot) -> Slot:
+    """A few words between fixed ones are a phrase ("Moby Dick"), not a list."""
+    if slot.kind == "list" and slot.item == "word" and slot.separator == " ":
+        return replace(slot, kind="text", item=None, separator=None)
+    return slot
+
+
+def gains(slot: Slot, values: Sequence[str]) -> bool:
+    """Whether clauses say more than a list of texts does: typed values or words apart."""
+    slots = [s for form in slot.clauses for s in form.slots]
+    numbers = any(s.kind in ("integer", "decimal", "list") for s in slots)
+    return numbers or any(c.isalpha() for v in values for c in v)
+
+
+__all__ = ["SEPARATORS", "Run", "gains", "run_of"]
