@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from latm.errors import SettingsError
 from latm.types import Limits
@@ -51,6 +51,11 @@ _NOT_OURS = re.compile(r"LATM_(SERVICE_(HOST|PORT)|PORT(_|$)|TEST_)")
 ModelName = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*:\S+$", examples=["openai:gpt-5-mini"])
 ]
+
+
+def _listed(value: object) -> object:
+    """A comma list as a list; anything else as it is."""
+    return value.split(",") if isinstance(value, str) else value
 
 
 class Price(BaseModel):
@@ -114,24 +119,15 @@ class Settings(BaseModel):
         examples=['{"openai:gpt-5-mini": {"input": "0.25", "output": "2"}}'],
     )
     max_error: float = Field(
-        default=0.01,
-        gt=0,
-        lt=1,
-        description="Greatest wrong-answer rate of a live tool, a share.",
-        examples=[0.01],
+        default=0.01, gt=0, lt=1, description="Greatest wrong-answer rate of a live tool, a share."
     )
     confidence: float = Field(
-        default=0.95,
-        gt=0,
-        lt=1,
-        description="Confidence at which `max_error` must hold, a share.",
-        examples=[0.95],
+        default=0.95, gt=0, lt=1, description="Confidence at which `max_error` must hold, a share."
     )
     max_tokens: int = Field(
         default=6000,
         ge=1,
         description="Budget for making one tool: input and output tokens of all calls.",
-        examples=[6000],
     )
     max_cost_usd: Decimal | None = Field(
         default=None,
@@ -140,10 +136,7 @@ class Settings(BaseModel):
         examples=["0.50"],
     )
     request_seconds: float = Field(
-        default=120.0,
-        gt=0,
-        description="Time limit of one model call, in seconds.",
-        examples=[120],
+        default=120.0, gt=0, description="Time limit of one model call, in seconds.", examples=[120]
     )
     sandbox_wall_seconds: float = Field(
         default=2.0, gt=0, description="Wall time of one call of a tool, in seconds.", examples=[2]
@@ -158,16 +151,10 @@ class Settings(BaseModel):
         examples=[268435456],
     )
     sandbox_result_bytes: int = Field(
-        default=256 * 1024,
-        ge=1,
-        description="Size of a tool's result as JSON, in bytes.",
-        examples=[262144],
+        default=256 * 1024, ge=1, description="Size of a tool's result as JSON, in bytes."
     )
     sandbox_output_bytes: int = Field(
-        default=64 * 1024,
-        ge=0,
-        description="Size of what a tool may print, in bytes.",
-        examples=[65536],
+        default=64 * 1024, ge=0, description="Size of what a tool may print, in bytes."
     )
     threads: int | None = Field(
         default=None,
@@ -188,6 +175,11 @@ class Settings(BaseModel):
         lt=2**31,
         description="Seed of the split of cases and of the samples of models.",
         examples=[0],
+    )
+    without: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="Parts of the search for a tool that are switched off, for measurements.",
+        examples=["known,samples"],
     )
 
     @property
@@ -277,7 +269,7 @@ def _from_variables(variables: Mapping[str, str]) -> dict[str, _Found]:
             kind = "keys" if match[2] == "API_KEY" else "base_urls"
             maps[kind][match[1].lower()] = value
         elif not _NOT_OURS.match(variable):
-            hint = _hint(name, list(Settings.model_fields), _variable)
+            hint = _hint(name, list(Settings.model_fields), lambda field: PREFIX + field.upper())
             raise SettingsError(f"unknown variable {variable}: {hint}")
     for name, entries in maps.items():
         if entries:
@@ -382,8 +374,8 @@ def _path(item: _Found) -> Path:
 
 
 def _example(name: str) -> str:
-    examples = Settings.model_fields[name].examples or ["openai:gpt-5-mini"]
-    return str(examples[0])
+    field = Settings.model_fields[name]
+    return str((field.examples or [field.default or "openai:gpt-5-mini"])[0])
 
 
 def _hint(name: str, known: list[str], spell: Callable[[str], str] = str) -> str:
@@ -391,10 +383,6 @@ def _hint(name: str, known: list[str], spell: Callable[[str], str] = str) -> str
     if near:
         return f"did you mean {spell(near[0])}?"
     return f"known are {', '.join(map(spell, sorted(known)))}"
-
-
-def _variable(field: str) -> str:
-    return PREFIX + field.upper()
 
 
 def _short(value: object) -> str:

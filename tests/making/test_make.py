@@ -29,12 +29,17 @@ def doubling(count: int = 30) -> list[Case]:
 
 
 async def make(
-    script: Script, cases: Sequence[Case], home: Path, max_tokens: int | None = None
+    script: Script,
+    cases: Sequence[Case],
+    home: Path,
+    max_tokens: int | None = None,
+    *,
+    fresh: bool = False,
 ) -> tuple[MakeReport, ScriptedModel]:
     model = ScriptedModel(script)
     loaded = load(home=home, maker=MAKER, max_tokens=max_tokens)
     async with opened(loaded, {MAKER: model}) as runtime:
-        return await runtime.make("some-class", cases), model
+        return await runtime.make("some-class", cases, fresh=fresh), model
 
 
 async def test_a_right_first_proposal_becomes_a_tool_judged_on_cases_it_never_saw(
@@ -157,7 +162,7 @@ async def test_too_few_cases_are_refused_before_any_model_is_asked(home: Path) -
 
 async def test_a_second_run_does_not_pay_for_the_calls_of_the_first(home: Path) -> None:
     first, _ = await make([UNSORTED, SORTED], sorting(), home)
-    second, model = await make([], sorting(), home)
+    second, model = await make([], sorting(), home, fresh=True)
     assert model.asked == []
     assert second.replayed == 2
     assert [t.tool.solver for t in second.tools] == [t.tool.solver for t in first.tools]

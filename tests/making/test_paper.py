@@ -106,13 +106,15 @@ async def make(
     user_mode: UserMode = "schema",
     seed: int = 0,
     max_tokens: int = 50_000,
+    fresh: bool = False,
 ) -> tuple[MakeReport, ScriptedModel, ScriptedModel]:
     models = ScriptedModel(script, name=MAKER), ScriptedModel(light or [], name=USER)
     opening = {MAKER: models[0]} if light is None else {MAKER: models[0], USER: models[1]}
     user = "local:qwen2.5-coder-0.5b" if light is None else USER
     loaded = load(home=home, maker=MAKER, user=user, seed=seed, max_tokens=max_tokens)
     async with opened(loaded, opening) as runtime:
-        report = await runtime.make("adding", cases or adding(), user_mode=user_mode)
+        chosen = cases or adding()
+        report = await runtime.make("adding", chosen, user_mode=user_mode, fresh=fresh)
     return report, *models
 
 
@@ -412,7 +414,7 @@ async def test_a_budget_that_ends_while_judging_leaves_what_was_judged(home: Pat
 
 async def test_a_second_run_pays_neither_the_maker_nor_the_light_model_again(home: Path) -> None:
     first, _, _ = await make(maker, filling, home)
-    second, asked, light = await make([], [], home)
+    second, asked, light = await make([], [], home, fresh=True)
     assert (asked.asked, light.asked) == ([], [])
     assert second.replayed == 18
     assert [t.tool.solver for t in second.tools] == [t.tool.solver for t in first.tools]
@@ -429,7 +431,8 @@ async def spent(home: Path) -> UsageSum:
 def test_the_command_hands_the_mode_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    async def record(*_: object, user_mode: str) -> MakeReport:
+    async def record(*_: object, user_mode: str, fresh: bool) -> MakeReport:
+        assert not fresh
         seen.append(user_mode)
         raise InterruptedError
 

@@ -15,12 +15,14 @@ from typing import Protocol
 
 from latm.cases import Split, question_digest, sift, split
 from latm.cases.sifting import shorten
-from latm.errors import CasesError
+from latm.errors import CasesError, UnknownNameError
 from latm.execution import Executor
 from latm.identity import version_of
+from latm.induction import strata
 from latm.making.budget import Budget
 from latm.making.flow import Made
 from latm.making.maker import Attempt, Report
+from latm.making.parts import PARTS
 from latm.making.promoter import ErrorBound, Promoter
 from latm.making.report import MakeReport, Upgrade
 from latm.making.shape import Order
@@ -77,11 +79,13 @@ class MakingJob:
             fresh: leave the class's stored cases and tools out of account, and behind.
 
         Raises:
+            UnknownNameError: a part of the search that is to be left out does not exist.
             CasesError: too few cases, or one contradicts another.
             ModelError, ModelFileError: the maker cannot be used.
             SandboxUnavailableError: no engine can run candidates.
         """
         started = time.perf_counter()
+        _check_parts(self.settings.without)
         present = [i for i in await self.store.toolbox.current() if i.tool.name == self.name]
         book = await self._book(cases, fresh=fresh)
         mending = present and not fresh
@@ -118,13 +122,15 @@ class MakingJob:
             self.created_at,
             seed=self.settings.seed,
             known=tuple(item.tool for item in known),
+            without=frozenset(self.settings.without),
         )
         return await self.search(order, budget, heard)
 
     # --- the first tools of a class --------------------------------------------------------
 
     async def _first(self, book: Book, *, fresh: bool) -> MakeReport:
-        dealt = split(book.cases, self.settings.seed).shown
+        shapes = strata([case.question for case in book.cases])
+        dealt = split(book.cases, self.settings.seed, strata=shapes).shown
         parts = book.parts(book.shown | {n for n, c in enumerate(book.cases) if c in dealt})
         budget = self._budget()
         made = await self._made(parts, budget)
@@ -246,6 +252,13 @@ class MakingJob:
             cost_usd=budget.cost_usd,
             seconds=0.0,
         )
+
+
+def _check_parts(without: Sequence[str]) -> None:
+    for part in without:
+        if part not in PARTS:
+            known = ", ".join(PARTS)
+            raise UnknownNameError(f"the search has no part {part!r} to leave out; it has {known}")
 
 
 # --- comparisons -----------------------------------------------------------------------

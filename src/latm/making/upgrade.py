@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from latm.cases import LEAST_HELD_OUT, LEAST_SHOWN, Split, split
 from latm.execution import matcher_of
 from latm.identity import digest, version_of
-from latm.induction import induce
+from latm.induction import induce, strata
 from latm.types import Case, Tool, Verdict
 
 _INDUCED = 40
@@ -134,7 +134,8 @@ def _share(cases: Sequence[Case], numbers: Set[int], seed: int) -> frozenset[int
     """Numbers of the cases that are to be shown: a third of many, half of a few, never none."""
     chosen = [cases[n] for n in sorted(numbers)]
     if len(chosen) >= LEAST_SHOWN + LEAST_HELD_OUT:
-        shown = split(chosen, seed).shown
+        shapes = strata([case.question for case in chosen])
+        shown = split(chosen, seed, strata=shapes).shown
     else:
         ranked = sorted(chosen, key=lambda case: digest(f"{seed}\n{case.question}"))
         shown = tuple(ranked[: (len(ranked) + 1) // 2])
