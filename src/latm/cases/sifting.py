@@ -17,8 +17,6 @@ from latm.types import Case
 LEAST_SHOWN = 3
 LEAST_HELD_OUT = 3
 MOST_SHOWN = 20
-LEAST_STRATUM = 12
-LEAST_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +123,8 @@ def split(
     where it is when cases are added or reordered, as far as the bounds on the counts allow.
 
     Args:
-        strata: for each case a label of the shape of its question. Of each label with
-            `LEAST_STRATUM` cases or more, `LEAST_SHARE` are shown, even beyond ``most_shown``.
+        strata: for each case a label of the shape of its question. Of each label that has
+            enough cases a few are shown (`_share`), even beyond ``most_shown``.
 
     Raises:
         CasesError: fewer than 6 cases.
@@ -146,12 +144,18 @@ def split(
 
 
 def _shares(order: Sequence[int], strata: Sequence[int]) -> list[int]:
-    """The first few cases of each large stratum."""
+    """The first few cases of each stratum."""
     members: defaultdict[int, list[int]] = defaultdict(list)
     for i in order:
         members[strata[i]].append(i)
-    large = [m for m in members.values() if len(m) >= LEAST_STRATUM]
-    return [i for m in large for i in m[:LEAST_SHARE]]
+    return [i for m in members.values() for i in m[: _share(len(m))]]
+
+
+def _share(count: int) -> int:
+    """How many of so many cases are shown at least: enough for a tool, and as many held out."""
+    if count < LEAST_SHOWN + LEAST_HELD_OUT:
+        return 0
+    return LEAST_SHOWN if count < 2 * (LEAST_SHOWN + LEAST_HELD_OUT) else LEAST_SHOWN + 1
 
 
 def question_digest(question: str) -> str:

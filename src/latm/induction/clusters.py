@@ -8,7 +8,7 @@ their demand for equal token counts.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +16,9 @@ from latm.induction.alignment import common, tokens
 from latm.induction.shaping import MIN_CLUSTER, induce_template
 from latm.templates import Matcher
 from latm.types import Template
+
+_BOUND = 2
+"""So many words that come and go together part a group, where both parts have as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,24 @@ def _group(texts: Sequence[str]) -> list[list[int]]:
             best.append(i)
         else:
             groups.append([i])
-    return groups
+    present = [frozenset(ws) for ws in words]
+    return [part for group in groups for part in _parted(group, present)]
+
+
+def _parted(group: list[int], words: Sequence[frozenset[str]]) -> list[list[int]]:
+    """A group in parts that each have words of their own, which come and go together."""
+    holders: defaultdict[str, list[int]] = defaultdict(list)
+    for i in group:
+        for word in words[i]:
+            holders[word].append(i)
+    together = Counter(map(tuple, holders.values()))
+    for part, count in sorted(together.items(), key=lambda item: (-item[1], item[0])):
+        rest = tuple(i for i in group if i not in part)
+        if min(len(part), len(rest)) < MIN_CLUSTER or count < _BOUND:
+            continue
+        if count > _BOUND or together[rest] >= _BOUND:
+            return [*_parted(list(part), words), *_parted(list(rest), words)]
+    return [group]
 
 
 def _similarity(a: Sequence[str], b: Sequence[str]) -> float:
