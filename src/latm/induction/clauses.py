@@ -11,7 +11,7 @@ least. A word that was seen to vary in one form is not fixed in another.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -105,11 +105,11 @@ def _mixed(slot: Slot, rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _has_odd_end(slot: Slot, rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first or the last statement is always of a form that no other one has."""
+    """Whether no other statement has the forms of the first ones, or of the last ones."""
     kinds = _kinds(slot, rows)
     for end, others in ((0, slice(1, None)), (-1, slice(None, -1))):
         ends = {row[end] for row in kinds}
-        if len(ends) == 1 and not any(ends & set(row[others]) for row in kinds):
+        if not any(ends & set(row[others]) for row in kinds):
             return True
     return False
 
@@ -126,10 +126,14 @@ class _Group:
 
     @property
     def words(self) -> list[int]:
-        return [n for n, token in enumerate(self.rows[0]) if token[0].isalnum() or _number(token)]
+        return [n for n, token in enumerate(self.rows[0]) if _is_word(token)]
 
     def column(self, n: int) -> set[str]:
         return {row[n] for row in self.rows}
+
+
+def _is_word(token: str) -> bool:
+    return token[0].isalnum() or _number(token)
 
 
 def _number(token: str) -> bool:
@@ -137,13 +141,16 @@ def _number(token: str) -> bool:
 
 
 def _forms(statements: Sequence[str], known: frozenset[str]) -> list[Template] | None:
+    rows = [_TOKEN.findall(statement) for statement in statements]
+    frequency = Counter(word for row in rows for word in set(row))
+    known = frozenset(word for word in known if frequency[word] * 2 <= len(rows))
     by_signature: defaultdict[tuple[str, ...], list[list[str]]] = defaultdict(list)
-    for statement in statements:
-        row = _TOKEN.findall(statement)
-        by_signature[tuple("" if t[0].isalnum() or _number(t) else t for t in row)].append(row)
+    for row in rows:
+        joined = _joined(row, known)
+        by_signature[tuple("" if _is_word(t) else t for t in joined)].append(joined)
     groups: list[_Group] = []
-    for rows in by_signature.values():
-        groups += _divided(rows)
+    for alike in by_signature.values():
+        groups += _divided(alike)
     _loosen(groups, known)
     by_literals: defaultdict[tuple[str, ...], list[_Group]] = defaultdict(list)
     for group in groups:
@@ -151,6 +158,17 @@ def _forms(statements: Sequence[str], known: frozenset[str]) -> list[Template] |
     forms = [_form(literals, alike) for literals, alike in by_literals.items()]
     found = [form for form in forms if form is not None]
     return found if len(found) == len(forms) else None
+
+
+def _joined(row: Sequence[str], known: frozenset[str]) -> list[str]:
+    """The tokens with known words side by side in one: "blue jay"."""
+    joined: list[str] = []
+    for n, token in enumerate(row):
+        if n > 1 and token in known and row[n - 1] == " " and row[n - 2] in known:
+            joined[-2:] = [joined[-2] + " " + token]
+        else:
+            joined.append(token)
+    return joined
 
 
 def _divided(rows: list[list[str]]) -> list[_Group]:
@@ -183,16 +201,21 @@ def _inner_marks(group: _Group) -> Iterable[str]:
 
 def _loosen(groups: Sequence[_Group], known: frozenset[str]) -> None:
     """Let words vary that vary elsewhere and are not what holds a large group together."""
-    seen = set(known)
+    seen: set[str] = set()
     holding: set[str] = set()
     for group in groups:
         for n in group.words:
             if n in group.varying:
-                seen |= group.column(n)
+                seen |= _words(group.column(n))
             elif len(group.rows) >= _LARGE:
                 holding |= group.column(n)
+    data = (seen - holding) | known
     for group in groups:
-        group.varying |= {n for n in group.words if group.column(n) <= seen - holding}
+        group.varying |= {n for n in group.words if _words(group.column(n)) <= data}
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in text.split(" ")}
 
 
 def _literals(group: _Group) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from latm.induction.alignment import common, tokens
 from latm.induction.shaping import MIN_CLUSTER, induce_template
+from latm.induction.slots import vague
 from latm.templates import Matcher
 from latm.types import Template
 
@@ -34,26 +35,22 @@ class Cluster:
     members: tuple[int, ...]
 
 
-# --- clusters --------------------------------------------------------------------------
-
-
 def induce(texts: Sequence[str]) -> tuple[Cluster, ...]:
     """Group texts by shape and induce each group's template.
 
     Returns:
         Clusters, largest first; those without a template last.
     """
-    stripped = [t.strip() for t in texts]
-    groups = _merge(_group(stripped), stripped)
+    shapes = _Shapes([t.strip() for t in texts])
     covered: list[Cluster] = []
     left: list[int] = []
-    for group in groups:
-        template, outside = _fit(group, stripped)
-        if template is None:
+    for group in _merged(shapes):
+        inside = shapes.matched(group, group)
+        if len(inside) < max(MIN_CLUSTER, len(group) - len(inside)):
             left += group
         else:
-            covered.append(Cluster(template, tuple(sorted(set(group) - set(outside)))))
-            left += outside
+            covered.append(Cluster(shapes.template(group), tuple(inside)))
+            left += [i for i in group if i not in inside]
     covered.sort(key=lambda c: (-len(c.members), c.members))
     return (*covered, Cluster(None, tuple(sorted(left)))) if left else tuple(covered)
 
@@ -67,24 +64,66 @@ def strata(texts: Sequence[str]) -> list[int]:
     return labels
 
 
-def _fit(group: list[int], texts: Sequence[str]) -> tuple[Template | None, list[int]]:
-    """A template for a group, and the members that it does not match."""
-    template = induce_template([texts[i] for i in group])
-    if template is None:
-        return None, group
-    matcher = Matcher(template)
-    outside = [i for i in group if matcher.match(texts[i]) is None]
-    if len(group) - len(outside) < max(MIN_CLUSTER, len(outside)):
-        return None, group
-    return template, outside
+_Group = tuple[int, ...]
 
 
-def _group(texts: Sequence[str]) -> list[list[int]]:
+class _Shapes:
+    """Texts, and the template of each group of them, induced once."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self.words = [[t for t in tokens(text) if t[0].isalpha()] for text in texts]
+        self._templates: dict[_Group, Template | None] = {}
+
+    def template(self, group: _Group) -> Template | None:
+        if group not in self._templates:
+            self._templates[group] = induce_template([self.texts[i] for i in group])
+        return self._templates[group]
+
+    def matched(self, group: _Group, others: _Group) -> list[int]:
+        """Which of the other texts the group's template matches."""
+        template = self.template(group)
+        if template is None:
+            return []
+        matcher = Matcher(template)
+        return [i for i in others if matcher.match(self.texts[i]) is not None]
+
+    def tight(self, group: _Group) -> bool:
+        """Whether the group's template matches all of it, and nothing as vague as a phrase."""
+        template = self.template(group)
+        if template is None or any(map(vague, template.slots)):
+            return False
+        return len(self.matched(group, group)) == len(group)
+
+
+def _merged(shapes: _Shapes) -> list[_Group]:
+    """Groups, joined where one template serves them as well."""
+    merged: list[_Group] = []
+    for group in sorted(_parted(_grouped(shapes), shapes), key=lambda g: (-len(g), g)):
+        for n, home in enumerate(merged):
+            union = tuple(sorted({*home, *group}))
+            if _serves(shapes, home, group, union):
+                merged[n] = union
+                break
+        else:
+            merged.append(group)
+    return merged
+
+
+def _serves(shapes: _Shapes, home: _Group, group: _Group, union: _Group) -> bool:
+    """Whether the home's template matches the group, or theirs overlap and one can be both."""
+    found = shapes.matched(home, group)
+    if len(found) == len(group):
+        return True
+    overlap = found or shapes.matched(group, home) or len(group) < MIN_CLUSTER
+    return bool(overlap) and shapes.tight(union)
+
+
+def _grouped(shapes: _Shapes) -> list[_Group]:
     """Leader clustering on the words that recur across the texts."""
-    words = [[t for t in tokens(text) if t[0].isalpha()] for text in texts]
-    frequency = Counter(w for ws in words for w in set(ws))
-    recurring = max(2, round(0.1 * len(texts)))
-    frames = [[w for w in ws if frequency[w] >= recurring] for ws in words]
+    frequency = Counter(w for ws in shapes.words for w in set(ws))
+    recurring = max(2, round(0.1 * len(shapes.words)))
+    frames = [[w for w in ws if frequency[w] >= recurring] for ws in shapes.words]
     groups: list[list[int]] = []
     for i, frame in enumerate(frames):
         best = max(groups, key=lambda g: _similarity(frames[g[0]], frame), default=None)
@@ -92,24 +131,31 @@ def _group(texts: Sequence[str]) -> list[list[int]]:
             best.append(i)
         else:
             groups.append([i])
-    present = [frozenset(ws) for ws in words]
-    return [part for group in groups for part in _parted(group, present)]
+    return list(map(tuple, groups))
 
 
-def _parted(group: list[int], words: Sequence[frozenset[str]]) -> list[list[int]]:
-    """A group in parts that each have words of their own, which come and go together."""
+def _parted(groups: Sequence[_Group], shapes: _Shapes) -> list[_Group]:
+    """Groups in parts that each have words of their own, where no tight template fits all."""
+    parted: list[_Group] = []
+    for group in groups:
+        parts = _parts(group, shapes.words)
+        parted += _parted(parts, shapes) if parts and not shapes.tight(group) else [group]
+    return parted
+
+
+def _parts(group: _Group, words: Sequence[Sequence[str]]) -> list[_Group]:
+    """Two parts, each with words that all of it and nothing of the other has; or none."""
     holders: defaultdict[str, list[int]] = defaultdict(list)
     for i in group:
-        for word in words[i]:
+        for word in set(words[i]):
             holders[word].append(i)
     together = Counter(map(tuple, holders.values()))
     for part, count in sorted(together.items(), key=lambda item: (-item[1], item[0])):
         rest = tuple(i for i in group if i not in part)
-        if min(len(part), len(rest)) < MIN_CLUSTER or count < _BOUND:
-            continue
-        if count > _BOUND or together[rest] >= _BOUND:
-            return [*_parted(list(part), words), *_parted(list(rest), words)]
-    return [group]
+        bound = count >= _BOUND and together[rest] >= _BOUND
+        if bound and max(len(part), len(rest)) >= MIN_CLUSTER:
+            return [part, rest]
+    return []
 
 
 def _similarity(a: Sequence[str], b: Sequence[str]) -> float:
@@ -117,19 +163,3 @@ def _similarity(a: Sequence[str], b: Sequence[str]) -> float:
     if not a or not b:
         return 1.0 if not a and not b else 0.0
     return len(common(a, b)) / min(len(a), len(b))
-
-
-def _merge(groups: list[list[int]], texts: Sequence[str]) -> list[list[int]]:
-    """Join groups whose texts another group's template already matches."""
-    groups = sorted(groups, key=lambda g: (-len(g), g))
-    merged: list[tuple[list[int], Matcher | None]] = []
-    for group in groups:
-        home = next(
-            (g for g, m in merged if m and all(m.match(texts[i]) is not None for i in group)), None
-        )
-        if home is not None:
-            home += group
-            continue
-        template = induce_template([texts[i] for i in group]) if len(group) > 2 else None
-        merged.append((group, Matcher(template) if template else None))
-    return [sorted(g) for g, _ in merged]

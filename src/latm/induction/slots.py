@@ -22,6 +22,7 @@ _NUMBERS: tuple[Literal["integer", "decimal"], ...] = ("integer", "decimal")
 _MIN_CLOSED = 10
 _MAX_CHOICES = 24
 _MAX_WORDS = 4
+_ARTICLES = frozenset({"a", "an"})
 _TURNS = 4
 _UNSEEN = 0.1
 """A set of values counts as closed up to this estimated share of values still unseen."""
@@ -39,7 +40,8 @@ def names_of(literals: list[str], gaps: list[list[str]]) -> list[str]:
         before = _telling(literals[n].rsplit("\n", 1)[-1])[-1:]
         after = _telling(re.match(r"[ -]?[A-Za-z]*", literals[n + 1])[0])  # type: ignore[index]
         unit = ["unit"] if n and numeric[n - 1] and not literals[n].strip() else []
-        found = [*(after if numeric[n] else ()), *unit, *before, *after, "value"]
+        article = ["article"] if set(gaps[n]) <= _ARTICLES else []
+        found = [*article, *(after if numeric[n] else ()), *unit, *before, *after, "value"]
         word = found[0].lower()
         names.append(f"{word}_" if word in _RESERVED else word)
     totals, seen = Counter(names), Counter[str]()
@@ -67,6 +69,8 @@ def slot_of(name: str, values: Sequence[str]) -> Slot:
     number = number_slot(name, values)
     if number is not None:
         return number
+    if set(values) <= _ARTICLES:
+        return Slot(name, "choice", choices=tuple(sorted(_ARTICLES)))
     if _closed(values):
         return Slot(name, "choice", choices=tuple(sorted(set(values))))
     if all(is_kind("word", v) for v in values):
@@ -106,6 +110,12 @@ def _closed(values: Sequence[str]) -> bool:
     if (once + 1) / (len(values) + 1) > _UNSEEN or len(values) < _TURNS * len(counts):
         return False
     return all(v and v.strip() == v and len(v.split()) <= _MAX_WORDS for v in counts)
+
+
+def vague(slot: Slot) -> bool:
+    """Whether a slot takes texts of several words without telling what is in them."""
+    phrase = slot.kind == "list" and slot.item == "word" and slot.separator == " "
+    return slot.kind == "text" or phrase
 
 
 def _list_slot(name: str, values: Sequence[str], separator: str) -> Slot | None:
