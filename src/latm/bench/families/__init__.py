@@ -13,6 +13,7 @@ from latm.bench.families import dates, identifiers, money, records, rules, texts
 from latm.bench.families.family import Family, Group
 from latm.bench.families.gym import GYM
 from latm.bench.families.paper import paper
+from latm.bench.families.untoolable import UNTOOLABLE
 from latm.errors import UnknownNameError
 
 __all__ = ["Family", "Group", "families", "family"]
@@ -31,7 +32,7 @@ def families(group: Group | None = None, *, shared: Path | None = None) -> tuple
         shared: folder of ``TASK.jsonl``, the cases of the paper's tasks; without it the
             group ``paper`` is left out.
     """
-    every = (*(paper(shared) if shared else ()), *_EVERYDAY, *GYM)
+    every = (*(paper(shared) if shared else ()), *_EVERYDAY, *GYM, *UNTOOLABLE)
     return tuple(f for f in every if group in (None, f.group))
 
 

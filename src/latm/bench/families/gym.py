@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from latm.bench.families.family import Family, cases_of, too_few
@@ -56,8 +56,8 @@ def dataset(name: str, seed: int, size: int) -> ProceduralDataset:
         raise InputError(f"{name!r} needs reasoning-gym: install 'latm[bench]'") from error
     # Item i of seed s is item 0 of seed s + i: neighbouring seeds would share their items.
     start = random.Random(f"{name} {seed}").randrange(2**31)
-    create: Callable[..., ProceduralDataset] = reasoning_gym.create_dataset  # pyright: ignore[reportUnknownMemberType]
-    return create(name, seed=start, size=size, **_OPTIONS.get(name, {}))
+    options = _OPTIONS.get(name, {})
+    return reasoning_gym.create_dataset(name, seed=start, size=size, **options)  # pyright: ignore[reportUnknownMemberType] - its options are untyped
 
 
 def _family(name: str) -> Family:
