@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -190,6 +191,91 @@ def test_wrong_usage_is_one_line_that_names_the_value(
     got, _, err = latm(*words_given)
     assert got == code
     assert said.replace("CASES", cases.name) in one_line(err)
+
+
+FEES = {"plain": "cents // 10", "capped": "min(cents // 10, 500)", "spoilt": "cents % 7"}
+
+
+def fee_cases(path: Path, cents: range) -> Path:
+    rows = [Case(f"What is the fee for {n} cents?", str(min(n // 10, 500))) for n in cents]
+    return write_cases(path, rows)
+
+
+@pytest.fixture
+def fees(latm: Latm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run ``latm make`` on fees of so many cents, with a maker that says one function."""
+
+    def call(says: str, cents: range, *more: str) -> tuple[int, str, str]:
+        def model(_: object, name: str) -> ScriptedModel:
+            body = f"def solve(cents):\n    return {FEES[says]}"
+            return ScriptedModel(lambda _: body, name=name)
+
+        monkeypatch.setattr("latm.runtime.Runtime.model", model)
+        path = fee_cases(tmp_path / "fees.jsonl", cents)
+        return latm("make", path, "--name", "fees", "--maker", "scripted:model", *more)
+
+    return call
+
+
+def test_the_bound_is_said_plainly_with_the_cases_that_it_needs(fees: Callable[..., Any]) -> None:
+    code, _, err = fees("plain", range(20, 500, 11))
+    assert code == 0
+    (line,) = (line for line in err.splitlines() if line.startswith("fees/0: "))
+    found = re.fullmatch(
+        r"fees/0: wrong-answer rate at most (\S+)% at 95% confidence \((\d+) held-out cases, all "
+        r"right\); for your bound of 1.0% another (\d+) held-out cases are needed",
+        line,
+    )
+    assert found
+    assert float(found[1]) == pytest.approx(100 * (1 - 0.05 ** (1 / int(found[2]))), abs=0.01)
+    assert int(found[2]) + int(found[3]) == 299
+    report = json.loads(fees("plain", range(20, 500, 11), "--json")[1])
+    assert report["error_upper_bound"] == report["tools"][0]["error_upper_bound"]
+    assert report["cases_needed"] == int(found[3])
+
+
+def test_new_cases_that_are_right_are_nothing_to_mend(fees: Callable[..., Any]) -> None:
+    fees("plain", range(20, 500, 11))
+    code, _, err = fees("spoilt", range(500, 600, 10))
+    assert code == 0
+    assert "0 tokens" in err
+    assert "nothing to mend: 10 new cases, all right" in err
+
+
+def test_what_is_mended_is_said_and_what_is_not_is_exit_three(fees: Callable[..., Any]) -> None:
+    first = json.loads(fees("plain", range(20, 500, 11), "--json")[1])
+    code, out, err = fees("spoilt", range(9000, 9600, 100), "--json")
+    report = json.loads(out)
+    assert code == 3
+    assert "'fees' is not mended: 6 wrong; first 'What is the fee for" in one_line(err)
+    assert report["version"] == first["version"]
+    assert [case["outcome"] for case in report["upgrade"]["remaining"]] == ["wrong"] * 6
+    assert report["tools"][0]["wrong"] == 6
+
+    code, _, err = fees("capped", range(9000, 9600, 100), "--seed", "1")
+    assert code == 0
+    assert "0 new cases; mended 6 of 6 that were wrong or not covered" in err
+    assert f"{first['version'][:12]} is retired: superseded by" in err
+    report = json.loads(fees("plain", range(9000, 9900, 100), "--json")[1])
+    assert report["tools"][0]["parent"] == first["version"]
+    assert report["upgrade"] == {
+        "new_cases": 3,
+        "failing": 0,
+        "mended": 0,
+        "remaining": [],
+        "done": True,
+        "changes": [],
+    }
+
+
+def test_fresh_makes_a_class_anew(fees: Callable[..., Any]) -> None:
+    first = json.loads(fees("plain", range(20, 500, 11), "--json")[1])
+    report = json.loads(fees("capped", range(20, 500, 11), "--fresh", "--json")[1])
+    assert report["version"] != first["version"]
+    assert report["tools"][0]["parent"] is None
+    added, retired = report["upgrade"]["changes"]
+    assert "is added as shadow" in added
+    assert retired == f"fees {first['version'][:12]} is retired: the class was made anew"
 
 
 _KILLED = """

@@ -14,7 +14,16 @@ from typing import TypeAlias
 from latm.cases import question_digest
 from latm.errors import InputError, LatmError, StoreError, UnknownNameError
 from latm.identity import version_of
-from latm.store.rows import Comparison, Counts, Money, UsageRow, UsageSum
+from latm.store.rows import (
+    Addition,
+    Comparison,
+    Counts,
+    Money,
+    Move,
+    Result,
+    UsageRow,
+    UsageSum,
+)
 from latm.store.store import Store
 from latm.types import (
     Case,
@@ -157,6 +166,32 @@ async def cases_are_kept_once_and_in_order(store: Store) -> None:
     _expect(await book.of("unknown") == (), "an unknown class has no cases")
 
 
+async def a_making_is_settled_wholly_or_not_at_all(store: Store) -> None:
+    old = await store.toolbox.add(sample_tool("c"), "live")
+    new = sample_tool("c", made="second")
+    a, b, c = (Case(q, "x") for q in "abc")
+    compared = (Comparison(version_of(new), question_digest("b"), "right", "held_out"),)
+    added = (Addition(new, "shadow", "mends", 1),)
+    gone = Move(old.version, "retired", "superseded")
+    unknown = (gone, Move("0" * 64, "live", ""))
+    broken = Result("c", (a,), (b,), added, unknown, compared)
+    await _refused(store.settle(broken), UnknownNameError)
+    _expect(await store.toolbox.versions("c") == (old,), "no tool of a refused result")
+    _expect(await store.cases.sides("c") == {}, "no case either")
+
+    (stored,) = await store.settle(Result("c", (a,), (b,), added, (gone,), compared))
+    _expect(await store.toolbox.get("c") == (stored,), "the added tool is given")
+    _expect((await store.toolbox.events(stored.version))[0].evidence == 1, "with its evidence")
+    _expect((await store.evidence.counts(stored.version)).right == 1, "and its comparisons")
+
+    await store.settle(Result("c", (b,), (a, c)))
+    sides = await store.cases.sides("c")
+    wanted = ["shown", "shown", "held_out"]
+    _expect([sides[question_digest(q)] for q in "abc"] == wanted, "shown once, shown for good")
+    await store.settle(Result("c", (), (a,), anew=True))
+    _expect(await store.cases.sides("c") == {question_digest("a"): "held_out"}, "made anew")
+
+
 async def evidence_counts_a_case_once(store: Store) -> None:
     version = (await store.toolbox.add(sample_tool())).version
     right, wrong, mute, torn = (question_digest(text) for text in "abcd")
@@ -251,6 +286,7 @@ CHECKS: tuple[Check, ...] = (
     states_move_by_the_lifecycle_only,
     revision_grows_with_every_change,
     cases_are_kept_once_and_in_order,
+    a_making_is_settled_wholly_or_not_at_all,
     evidence_counts_a_case_once,
     usage_adds_up_exactly,
     journal_gives_replies_back,
