@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from latm.induction.slots import names_of, slot_of
-from latm.templates import Matcher, fits, form_text
+from latm.templates import Matcher, form_text
 from latm.types import Slot, Template
 
 SEPARATORS = (". ", "\n", "; ", " | ", ", ")
@@ -59,59 +59,63 @@ def run_of(values: Sequence[str], separator: str, known: frozenset[str]) -> Run 
         if min(map(len, rows)) <= head + tail:
             continue
         inner = [row[head : len(row) - tail] for row in rows]
-        slot = _slot(inner, separator, known)
-        if slot is None:
+        told = {t for row in rows for t in _TOKEN.findall(row[0])} if head else set[str]()
+        forms = _forms_of(inner, known | told)
+        if forms is None:
             continue
         run = Run(
-            slot,
+            Slot("statements", "clauses", separator=separator, clauses=forms.templates),
             [separator.join(row) for row in inner],
             [row[0] for row in rows] if head else [],
             [row[-1] for row in rows] if tail else [],
         )
-        if not _has_odd_end(slot, inner):
+        if not forms.odd_end(inner):
             return run
         found.append(run)
     return found[0] if found else None
 
 
-def _slot(rows: Sequence[Sequence[str]], separator: str, known: frozenset[str]) -> Slot | None:
+def _forms_of(rows: Sequence[Sequence[str]], known: frozenset[str]) -> _Forms | None:
+    """The forms of these statements, if they are few, tell all apart, and vary."""
     statements = [s for row in rows for s in row]
     even = len({len(row) for row in rows}) == 1
     if even and all(map(_LABEL.match, statements)):
         return None
-    forms = _forms(statements, known)
-    if forms is None or len(forms) > min(_MAX_FORMS, max(1, len(statements) // 3)):
+    templates = _forms(statements, known)
+    if templates is None or len(templates) > min(_MAX_FORMS, max(1, len(statements) // 3)):
         return None
-    if len(set(map(form_text, forms))) < len(forms) or not any(f.slots for f in forms):
+    if len(set(map(form_text, templates))) < len(templates) or not any(t.slots for t in templates):
         return None
-    slot = Slot("statements", "clauses", separator=separator, clauses=tuple(forms))
-    if not all(fits(slot, separator.join(row)) for row in rows):
+    forms = _Forms(tuple(templates), statements)
+    if None in forms.kinds.values() or (even and not forms.mixed(rows)):
         return None
-    return None if even and not _mixed(slot, rows) else slot
+    return forms
 
 
-def _kinds(slot: Slot, rows: Sequence[Sequence[str]]) -> list[list[int]]:
-    """For each statement the number of its form."""
-    matchers = list(map(Matcher, slot.clauses))
-    return [
-        [next(n for n, m in enumerate(matchers) if m.texts(s) is not None) for s in row]
-        for row in rows
-    ]
+class _Forms:
+    """Forms of statements, and for each statement the number of the only one that fits."""
 
+    def __init__(self, templates: tuple[Template, ...], statements: Iterable[str]) -> None:
+        self.templates = templates
+        self.kinds: dict[str, int | None] = {}
+        matchers = list(map(Matcher, templates))
+        for statement in set(statements):
+            fit = [n for n, m in enumerate(matchers) if m.texts(statement) is not None]
+            self.kinds[statement] = fit[0] if len(fit) == 1 else None
 
-def _mixed(slot: Slot, rows: Sequence[Sequence[str]]) -> bool:
-    """Whether statements of different forms stand in the same place."""
-    return any(len(set(place)) > 1 for place in zip(*_kinds(slot, rows), strict=False))
+    def mixed(self, rows: Sequence[Sequence[str]]) -> bool:
+        """Whether statements of different forms stand in the same place."""
+        places = zip(*rows, strict=False)
+        return any(len({self.kinds[s] for s in place}) > 1 for place in places)
 
-
-def _has_odd_end(slot: Slot, rows: Sequence[Sequence[str]]) -> bool:
-    """Whether no other statement has the forms of the first ones, or of the last ones."""
-    kinds = _kinds(slot, rows)
-    for end, others in ((0, slice(1, None)), (-1, slice(None, -1))):
-        ends = {row[end] for row in kinds}
-        if not any(ends & set(row[others]) for row in kinds):
-            return True
-    return False
+    def odd_end(self, rows: Sequence[Sequence[str]]) -> bool:
+        """Whether no other statement has the forms of the first ones, or of the last ones."""
+        kinds = [[self.kinds[s] for s in row] for row in rows]
+        for end, others in ((0, slice(1, None)), (-1, slice(None, -1))):
+            ends = {row[end] for row in kinds}
+            if not any(ends & set(row[others]) for row in kinds):
+                return True
+        return False
 
 
 # --- forms -----------------------------------------------------------------------------

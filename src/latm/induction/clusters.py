@@ -13,10 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from latm.induction.alignment import common, tokens
-from latm.induction.shaping import MIN_CLUSTER, induce_template
+from latm.induction.shaping import MIN_CLUSTER, fixed_words, induce_template
 from latm.induction.slots import vague
 from latm.templates import Matcher
 from latm.types import Template
+
+_KEPT = 0.8
+"""A template for more texts has at least this share of the fixed words, if it is no vaguer."""
 
 _BOUND = 2
 """So many words that come and go together part a group, where both parts have as many."""
@@ -80,6 +83,11 @@ class _Shapes:
             self._templates[group] = induce_template([self.texts[i] for i in group])
         return self._templates[group]
 
+    def shared(self, group: _Group) -> frozenset[str]:
+        """The words that all texts of a group have."""
+        first, *others = (frozenset(self.words[i]) for i in group)
+        return first.intersection(*others)
+
     def matched(self, group: _Group, others: _Group) -> list[int]:
         """Which of the other texts the group's template matches."""
         template = self.template(group)
@@ -100,23 +108,47 @@ def _merged(shapes: _Shapes) -> list[_Group]:
     """Groups, joined where one template serves them as well."""
     merged: list[_Group] = []
     for group in sorted(_parted(_grouped(shapes), shapes), key=lambda g: (-len(g), g)):
-        for n, home in enumerate(merged):
-            union = tuple(sorted({*home, *group}))
-            if _serves(shapes, home, group, union):
-                merged[n] = union
-                break
-        else:
+        home = _home(shapes, group, merged)
+        if home is None:
             merged.append(group)
+        else:
+            merged[merged.index(home)] = tuple(sorted({*home, *group}))
     return merged
 
 
-def _serves(shapes: _Shapes, home: _Group, group: _Group, union: _Group) -> bool:
-    """Whether the home's template matches the group, or theirs overlap and one can be both."""
-    found = shapes.matched(home, group)
-    if len(found) == len(group):
-        return True
-    overlap = found or shapes.matched(group, home) or len(group) < MIN_CLUSTER
-    return bool(overlap) and shapes.tight(union)
+def _home(shapes: _Shapes, group: _Group, homes: Sequence[_Group]) -> _Group | None:
+    """Whose template matches the whole group; else the nearest, if one can be both."""
+    for home in homes:
+        if len(shapes.matched(home, group)) == len(group):
+            return home
+    nearest = max(homes, key=lambda home: _likeness(shapes, home, group), default=None)
+    if nearest is None:
+        return None
+    union = tuple(sorted({*nearest, *group}))
+    if len(shapes.matched(union, union)) < len(union):
+        return None
+    return nearest if _as_good(shapes.template(nearest), shapes.template(union)) else None
+
+
+def _likeness(shapes: _Shapes, home: _Group, group: _Group) -> float:
+    """The share of words that all texts of both have, among those that all of one have."""
+    one, two = shapes.shared(home), shapes.shared(group)
+    return len(one & two) / (len(one | two) or 1)
+
+
+def _as_good(one: Template | None, both: Template | None) -> bool:
+    """Whether a template for more texts is no vaguer and says nearly as much."""
+    if one is None or both is None:
+        return False
+    texts, phrases = _vagueness(both)
+    texts_before, phrases_before = _vagueness(one)
+    kept = fixed_words(both) / fixed_words(one)
+    return texts <= texts_before and kept >= (_KEPT if phrases <= phrases_before else 1)
+
+
+def _vagueness(template: Template) -> tuple[int, int]:
+    """How many slots take any text, and how many any text or words."""
+    return sum(s.kind == "text" for s in template.slots), sum(map(vague, template.slots))
 
 
 def _grouped(shapes: _Shapes) -> list[_Group]:

@@ -12,25 +12,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from latm.induction.alignment import literals_and_gaps, tokens
+from latm.induction.alignment import tokens
 from latm.induction.clauses import SEPARATORS, Run, gains, run_of
+from latm.induction.columns import columns
 from latm.induction.slots import slot_of
 from latm.types import Slot
 
 _OPENS = re.compile(r"[.?!:;]\s+|\n+")
 _CLOSES = re.compile(r"[.?!;]?(?:\n|$)|[.?!;]\s")
 _SENTENCES = frozenset({". ", "\n", "; "})
-
-
-@dataclass(slots=True)
-class _Text:
-    """Aligned texts: the slots of the gaps that hold runs are kept by the gap's identity."""
-
-    literals: list[str]
-    gaps: list[list[str]]
-    runs: dict[int, Slot]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +46,21 @@ class _Region:
         return [self.before + m + self.after for m in middle]
 
 
+@dataclass(slots=True)
+class _Text:
+    """Aligned texts, with the slots of the gaps that hold runs, and what was tried in vain."""
+
+    literals: list[str]
+    gaps: list[list[str]]
+    runs: dict[int, Slot] = field(default_factory=dict)
+    tried: set[tuple[str, _Region]] = field(default_factory=set)
+
+
 def with_runs(
     literals: list[str], gaps: list[list[str]]
 ) -> tuple[list[str], list[list[str]], dict[int, Slot]]:
     """Literals and gaps with runs of statements in one gap each, and those gaps' slots."""
-    text = _Text(literals, gaps, {})
+    text = _Text(literals, gaps)
     n = 0
     while n < len(text.gaps):
         changed = _loose(text.gaps[n]) and _with_run(text, n)
@@ -75,7 +77,12 @@ def _with_run(text: _Text, n: int) -> int | None:
     """Put the run around a gap in its place; the number of the first gap after it."""
     for separator in SEPARATORS:
         for region in _regions(text, n, separator):
+            if (separator, region) in text.tried:
+                continue
+            text.tried.add((separator, region))
             values = region.values(text)
+            if not any(separator in value for value in values):
+                continue
             end = _shared_end(values, separator)
             known = _words(text.gaps[: region.first])
             run = run_of([v.removesuffix(end) for v in values], separator, known)
@@ -168,7 +175,7 @@ def _replaced(text: _Text, region: _Region, run: Run, separator: str, end: str) 
     literals, gaps = [left[: len(left) - len(region.before)]], list[list[str]]()
 
     def aligned(ends: list[str]) -> None:
-        more, between = literals_and_gaps([tokens(v) for v in ends])
+        more, between = columns(ends)
         literals[-1] += more[0]
         literals.extend(more[1:])
         gaps.extend(between)
@@ -186,6 +193,7 @@ def _replaced(text: _Text, region: _Region, run: Run, separator: str, end: str) 
     shift = len(gaps) - (region.last - region.first + 1)
     text.runs = {n + (shift if n > region.last else 0): s for n, s in text.runs.items()}
     text.runs[place] = run.slot
+    text.tried.clear()
     text.literals[region.first : region.last + 2] = literals
     text.gaps[region.first : region.last + 1] = gaps
     return region.first + len(gaps)
