@@ -110,8 +110,8 @@ def _clock(dice: Dice) -> Asked:
     hour, minute = dice.randint(0, 23), dice.randint(0, 59)
     half = dice.choice([("am", "pm"), ("AM", "PM"), ("a.m.", "p.m.")])[hour >= 12]
     return (
-        f"Meeting reminder says {hour % 12 or 12}:{minute:02} {half}. "
-        "What is that on the 24-hour clock (HH:MM)?",
+        f"The meeting reminder says {hour % 12 or 12}:{minute:02} {half} - what is that on the "
+        "24-hour clock (HH:MM)?",
         f"{hour:02}:{minute:02}",
     )
 

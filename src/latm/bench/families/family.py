@@ -34,7 +34,7 @@ class Family:
         generate: seed and count to that many cases with different questions; raises
             `InputError` when the family has fewer.
         fresh: whether another seed brings other questions; without it the cases are a fixed
-            stock, and a seed only decides their order.
+            stock: a seed only decides their order, and there are at most as many as it holds.
     """
 
     name: str
@@ -70,9 +70,8 @@ def stock(name: str, group: Group, read: Callable[[], Sequence[tuple[str, str]]]
 
     def generate(seed: int, count: int) -> Sequence[Case]:
         pairs = list(read())
-        if count > len(pairs):
-            raise too_few(name, len(pairs), count)
-        return cases_of(name, seed, random.Random(f"{name} {seed}").sample(pairs, count))
+        random.Random(f"{name} {seed}").shuffle(pairs)
+        return cases_of(name, seed, pairs[:count])
 
     return Family(name, group, generate, fresh=False)
 

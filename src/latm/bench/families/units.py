@@ -54,6 +54,8 @@ def _file_size(dice: Dice) -> Asked:
 def _height(dice: Dice) -> Asked:
     feet, inches = dice.randint(4, 6), dice.randint(0, 11)
     centimetres = undisputed((feet * 12 + inches) * Decimal("2.54"), Decimal(1))
+    if centimetres is None:
+        return None
     text = dice.choice(
         [
             f"{feet}'{inches}\"",
