@@ -6,7 +6,7 @@
     │   ├── SettingsError         a setting is missing or malformed
     │   ├── UnknownNameError      a tool, model or engine of that name does not exist
     │   └── ImportFileError       a file to import is not what it should be
-    ├── NotToolableError          no tool could be made: exit 3
+    ├── NotToolableError          no tool could be made or mended: exit 3
     └── OperationError            our failure: exit 1
         ├── ModelError            a model call failed
         │   ├── ModelUnavailableError   cannot be reached, started or loaded
@@ -53,7 +53,7 @@ class ImportFileError(InputError):
 
 
 class NotToolableError(LatmError):
-    """No tool could be made; the message carries the reasons."""
+    """No tool could be made or mended; the message carries the reasons."""
 
     exit_code = 3
 

@@ -16,7 +16,9 @@ from latm import __version__
 from latm.errors import LatmError
 
 _COMMANDS = {
-    "make": "Make a verified tool from a file of questions and answers.\n\n"
+    "make": "Make a verified tool from a file of questions and answers, or mend the one there is."
+    "\n\nWhere the class has tools, they are judged on the stored and the new cases first, at no "
+    "tokens; what is wrong or not covered is made, and nothing that is right is lost.\n\n"
     "Example: latm make cases.jsonl --name word-sorting",
     "solve": "Answer a file of questions with the tool of a class.\n\n"
     "Example: latm solve word-sorting questions.jsonl -o answers.jsonl",
@@ -51,7 +53,8 @@ def run(words: Sequence[str]) -> int:
     """Run one command line.
 
     Returns:
-        The exit code: 0 done, 1 our failure, 2 bad input or usage, 3 no tool could be made.
+        The exit code: 0 done, 1 our failure, 2 bad input or usage, 3 no tool could be made or
+        mended.
     """
     try:
         result = build()(

@@ -51,9 +51,6 @@ def make(
 
     Example: latm make cases.jsonl --name word-sorting
 
-    Where the class has tools, they are judged on the stored and the new cases first, at no
-    tokens; what is wrong or not covered is made again, and nothing that is right is lost.
-
     Parameters
     ----------
     cases
