@@ -56,7 +56,7 @@ def _key_values(dice: Dice) -> Asked:
     message = dice.choice(
         ["request done", "retrying upstream", "cache miss", "connection reset by peer", "timeout"]
     )
-    trace = f"{dice.getrandbits(48):012x}"
+    trace = dice.choice("abcdef") + f"{dice.getrandbits(44):011x}"  # never read as a number
     return (
         f'level={level} service={service} msg="{message}" duration_ms={ms} trace={trace}\n\n'
         "Parse the log line above into a JSON object; numbers as numbers.",
