@@ -16,6 +16,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 _TOKEN = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:['&][^\W\d_]+)*|\s+|.", re.DOTALL)
+_FRAME = 3
+"""So many marks that all texts have in one order are their frame."""
+
 _CONNECTORS = frozenset("-:/._@&'#")
 
 
@@ -67,14 +70,31 @@ def _align_gap(rows: list[list[str]]) -> list[str | list[str]]:
 
 
 def _anchors(rows: list[list[str]]) -> list[tuple[str, int]]:
-    """Tokens, with their occurrence number, that stand in every row in one common order."""
+    """Tokens, with their occurrence number, that stand in every row in one common order.
+
+    Marks come first: a list of five has its commas in order, whatever stands between them.
+    """
     counts = [Counter(t for t in row if not t.isspace()) for row in rows]
     fixed = {t for t, n in counts[0].items() if all(c[t] == n for c in counts)}
-    chain = [k for k in _occurrences(rows[0]) if k[0] in fixed]
-    for row in rows[1:]:
-        place = {k: i for i, k in enumerate(_occurrences(row))}
-        chain = [chain[i] for i in _increasing([place[k] for k in chain])]
-    return chain
+    places = [{k: i for i, k in enumerate(_occurrences(row))} for row in rows]
+    chain = [k for k in places[0] if k[0] in fixed]
+    marks = _chain([k for k in chain if not k[0][0].isalnum()], places[1:])
+    if len(marks) >= _FRAME:
+        borders = [[place[mark] for mark in marks] for place in places]
+
+        def sections(key: tuple[str, int]) -> set[int]:
+            return {bisect_left(b, p[key]) for b, p in zip(borders, places, strict=True)}
+
+        chain = [k for k in chain if len(sections(k)) == 1]
+    return _chain(chain, places[1:])
+
+
+def _chain(
+    keys: list[tuple[str, int]], places: Sequence[dict[tuple[str, int], int]]
+) -> list[tuple[str, int]]:
+    for place in places:
+        keys = [keys[i] for i in _increasing([place[k] for k in keys])]
+    return keys
 
 
 def _places(row: list[str], anchors: list[tuple[str, int]]) -> list[int]:

@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from latm.induction.alignment import common, tokens
-from latm.induction.shaping import MIN_CLUSTER, fixed_words, induce_template
+from latm.induction.shaping import MIN_CLUSTER, induce_template
 from latm.induction.slots import vague
 from latm.templates import Matcher
 from latm.types import Template
 
-_KEPT = 0.8
-"""A template for more texts has at least this share of the fixed words, if it is no vaguer."""
-
+_LIKE = 0.5
 _BOUND = 2
 """So many words that come and go together part a group, where both parts have as many."""
 
@@ -122,33 +120,40 @@ def _home(shapes: _Shapes, group: _Group, homes: Sequence[_Group]) -> _Group | N
         if len(shapes.matched(home, group)) == len(group):
             return home
     nearest = max(homes, key=lambda home: _likeness(shapes, home, group), default=None)
-    if nearest is None:
+    if nearest is None or _likeness(shapes, nearest, group) < _LIKE:
         return None
     union = tuple(sorted({*nearest, *group}))
-    if len(shapes.matched(union, union)) < len(union):
-        return None
-    return nearest if _as_good(shapes.template(nearest), shapes.template(union)) else None
+    return nearest if _serves(shapes, union, nearest, group) else None
+
+
+def _serves(shapes: _Shapes, union: _Group, home: _Group, group: _Group) -> bool:
+    """Whether one template can be both: it is no vaguer, or what is lost recurs in it."""
+    one, both = shapes.template(home), shapes.template(union)
+    if one is None or both is None or len(shapes.matched(union, union)) < len(union):
+        return False
+    if shapes.tight(union) and (shapes.matched(home, group) or shapes.matched(group, home)):
+        return True
+    if sum(s.kind == "text" for s in both.slots) > sum(s.kind == "text" for s in one.slots):
+        return False
+    return _fixed(one) <= _fixed(both) | _recurring(both, [shapes.texts[i] for i in union])
+
+
+def _fixed(template: Template) -> set[str]:
+    return {t for literal in template.literals for t in tokens(literal) if t.isalpha()}
+
+
+def _recurring(template: Template, texts: Sequence[str]) -> set[str]:
+    """Words that stand in more than one slot: what a shape's slots are filled with."""
+    rows = [row for row in map(Matcher(template).texts, texts) if row is not None]
+    columns = [{t for value in column for t in tokens(value)} for column in zip(*rows, strict=True)]
+    counts = Counter(word for column in columns for word in column)
+    return {word for word, n in counts.items() if n > 1}
 
 
 def _likeness(shapes: _Shapes, home: _Group, group: _Group) -> float:
     """The share of words that all texts of both have, among those that all of one have."""
     one, two = shapes.shared(home), shapes.shared(group)
     return len(one & two) / (len(one | two) or 1)
-
-
-def _as_good(one: Template | None, both: Template | None) -> bool:
-    """Whether a template for more texts is no vaguer and says nearly as much."""
-    if one is None or both is None:
-        return False
-    texts, phrases = _vagueness(both)
-    texts_before, phrases_before = _vagueness(one)
-    kept = fixed_words(both) / fixed_words(one)
-    return texts <= texts_before and kept >= (_KEPT if phrases <= phrases_before else 1)
-
-
-def _vagueness(template: Template) -> tuple[int, int]:
-    """How many slots take any text, and how many any text or words."""
-    return sum(s.kind == "text" for s in template.slots), sum(map(vague, template.slots))
 
 
 def _grouped(shapes: _Shapes) -> list[_Group]:
