@@ -198,10 +198,11 @@ class Runtime:
         version = executor.engine_version(item.tool.solver.engine)
         tool = replace(item.tool, solver=replace(item.tool.solver, engine_version=version))
         sides = await self.store.cases.sides(tool.name)
-        shown = [c for c in cases if sides.get(question_digest(c.question)) == "shown"]
-        held_out = [c for c in cases if c not in shown]
+        parts: dict[bool, list[Case]] = {True: [], False: []}
+        for case in cases:
+            parts[sides.get(question_digest(case.question)) == "shown"].append(case)
         looks = tool.verification.looks
-        judgement = await Verifier(executor).judge(tool, shown, held_out, looks=looks)
+        judgement = await Verifier(executor).judge(tool, parts[True], parts[False], looks=looks)
         if tool == item.tool:
             await self.record(item.version, judgement.on_held_out)
         elif judgement.accepted:

@@ -140,8 +140,7 @@ async def test_a_tool_goes_live_when_new_cases_meet_the_bound_and_says_so(home: 
     assert tool.state == "shadow"
     report, _ = await make([], other(300), home)
     assert [i.state for i in report.tools] == ["live"]
-    assert report.upgrade
-    assert "is live: the bound is met" in report.upgrade.changes[0]
+    assert "is live: the bound is met" in report.changes[0]
     assert "the bound is met" in (await reasons(home, tool.version))[-1]
     assert report.more_cases == 0
 
@@ -158,7 +157,7 @@ async def test_a_counterexample_makes_a_version_that_names_its_parent(home: Path
     assert (await reasons(home, old.version))[-1] == f"superseded by {new.version[:12]}"
     assert report.upgrade
     assert (report.upgrade.failing, report.upgrade.mended, report.upgrade.done) == (6, 6, True)
-    assert len(report.upgrade.changes) == 2
+    assert len(report.changes) == 2
     assert all(await answers(home, [*small(), *large(30)]))
     # The author saw the old shown cases and some of the new ones, none of the held-out ones.
     prompts = "\n".join(message.content for r in model.asked for message in r.messages)

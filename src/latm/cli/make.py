@@ -155,6 +155,7 @@ def _as_json(report: MakeReport) -> dict[str, object]:
             for a in report.attempts
         ],
         "reasons": list(report.reasons),
+        "changes": list(report.changes),
         "upgrade": _upgrade_as_json(report.upgrade) if report.upgrade else None,
     }
 
@@ -169,7 +170,6 @@ def _upgrade_as_json(upgrade: Upgrade) -> dict[str, object]:
             for v in upgrade.remaining
         ],
         "done": upgrade.done,
-        "changes": list(upgrade.changes),
     }
 
 
@@ -188,13 +188,15 @@ def _show(report: MakeReport, settings: Settings) -> None:
             for item, bound in zip(report.tools, report.evidence, strict=True)
         ]
         columns = ("tool", "version", "state", "held out", "error at most", "strategy", "engine")
-        table(f"made {report.name!r}", columns, rows)
+        table(f"tools of {report.name!r}", columns, rows)
     cost = "unknown" if report.cost_usd is None else f"${report.cost_usd:.4f}"
     say(f"{report.usage.total} tokens, cost {cost}, {report.seconds:.1f} s")
     for item, bound in zip(report.tools, report.evidence, strict=True):
         say(f"{item.tool.name}/{item.tool.shape}: {_in_words(bound, settings)}")
     if any(item.state == "shadow" for item in report.tools):
         say("a tool in shadow serves by name only; 'latm tools promote' is your word for it")
+    for change in report.changes:
+        say(change)
     if report.upgrade:
         _show_upgrade(report.upgrade)
     for reason in report.reasons if report.tools else ():
@@ -216,8 +218,6 @@ def _in_words(bound: ErrorBound, settings: Settings) -> str:
 
 
 def _show_upgrade(upgrade: Upgrade) -> None:
-    for change in upgrade.changes:
-        say(change)
     if not upgrade.failing:
         say(f"nothing to mend: {upgrade.new_cases} new cases, all right")
         return

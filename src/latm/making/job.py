@@ -145,9 +145,8 @@ class MakingJob:
             anew=fresh,
         )
         stored = await self.store.settle(result) if made.tools else ()
-        upgrade = Upgrade(len(book.new), changes=_told(result)) if old else None
         report = await self._reported(stored, parts, made, budget)
-        return replace(report, uncovered=made.held_out_uncovered, upgrade=upgrade)
+        return replace(report, uncovered=made.held_out_uncovered, changes=_told(result))
 
     def _budget(self) -> Budget:
         return Budget(self.settings.max_tokens, self.settings.max_cost_usd)
@@ -182,10 +181,13 @@ class MakingJob:
         await self.store.settle(result)
         promoted = await self._promote(after)
         stored = [i for i in await self.store.toolbox.current() if i.tool.name == self.name]
-        upgrade = _upgraded(book, fails, after, (*_told(result), *promoted))
         report = await self._reported(stored, parts, made, budget)
-        uncovered = _uncovered(after, parts)
-        return replace(report, uncovered=uncovered, upgrade=upgrade)
+        return replace(
+            report,
+            uncovered=_uncovered(after, parts),
+            upgrade=_upgraded(book, fails, after),
+            changes=(*_told(result), *promoted),
+        )
 
     def _addition(self, tool: Tool, reason: str) -> Addition:
         state = self.promoter.starting_state(tool.verification)
@@ -321,9 +323,7 @@ def _told(result: Result) -> tuple[str, ...]:
     return (*added, *moved)
 
 
-def _upgraded(
-    book: Book, fails: frozenset[int], after: Sequence[Judged], changes: tuple[str, ...]
-) -> Upgrade:
+def _upgraded(book: Book, fails: frozenset[int], after: Sequence[Judged]) -> Upgrade:
     verdicts, remains = served(after), failing(after)
     mended = fails - remains
     bad = any(verdicts[n].outcome != "abstained" for n in remains)
@@ -333,7 +333,6 @@ def _upgraded(
         mended=len(mended),
         remaining=tuple(verdicts[n] for n in sorted(remains)),
         done=not bad and (bool(mended) or not remains & book.new),
-        changes=changes,
     )
 
 

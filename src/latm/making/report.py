@@ -27,7 +27,6 @@ class Upgrade:
         mended: of those, how many come out right now.
         remaining: how the other failing cases go now.
         done: no answer is wrong, and of what is new at least a part was mended.
-        changes: every tool added, retired, demoted or promoted, in words.
     """
 
     new_cases: int
@@ -35,7 +34,6 @@ class Upgrade:
     mended: int = 0
     remaining: tuple[Verdict, ...] = ()
     done: bool = True
-    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,8 @@ class MakeReport:
         split: the cases of the class, by what an author has seen.
         uncovered: held-out questions that no template takes.
         replayed: model calls that an earlier run had already paid for.
-        upgrade: what changed, when the class had tools.
+        upgrade: how the tools that the class had fared, None where they were left behind.
+        changes: every tool added, retired, demoted or promoted, in words.
     """
 
     name: str
@@ -67,6 +66,7 @@ class MakeReport:
     seconds: float
     replayed: int = 0
     upgrade: Upgrade | None = None
+    changes: tuple[str, ...] = ()
 
     @property
     def bounds(self) -> tuple[float, ...]:
