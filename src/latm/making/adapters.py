@@ -7,6 +7,7 @@ taken only when it mends all examples that ran; it is part of the tool's source 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -64,18 +65,84 @@ def _adapters(brief: Brief, values: Sequence[Json]) -> Iterator[_Adapter]:
         yield _Adapter(normal.latm_cut, (joint or ",",))
     for helper in (normal.latm_lower, normal.latm_upper, normal.latm_title):
         yield _Adapter(helper)
-    labels = _labels(brief, values)
+    labels = _labels([(v, e.wanted) for v, e in zip(values, brief.examples, strict=True)])
     if labels:
         yield _Adapter(normal.latm_labelled, (labels,))
+    yield from _item_adapters([(v, e.wanted) for v, e in zip(values, brief.examples, strict=True)])
 
 
-def _labels(brief: Brief, values: Sequence[Json]) -> list[Json] | None:
+_Pairs = Sequence[tuple[Json, Json]]
+
+
+def _item_adapters(pairs: _Pairs) -> Iterator[_Adapter]:
+    """Lists whose items stand for those wanted, in the same or in the opposite order."""
+    for step in (1, -1):
+        items: list[tuple[Json, Json]] = []
+        for value, wanted in pairs:
+            if not isinstance(value, list) or not isinstance(wanted, list):
+                return
+            if len(value) != len(wanted):
+                return
+            items += zip(value[::step], wanted, strict=True)
+        labels = _labels(items)
+        if labels:
+            yield _Adapter(normal.latm_relabelled, (labels, step))
+        elif step == -1:
+            yield _Adapter(normal.latm_reversed)
+
+
+def _labels(pairs: _Pairs) -> list[Json] | None:
     """Pairs of a value returned and the one wanted, when they go together one to one."""
-    pairs = [(v, e.wanted) for v, e in zip(values, brief.examples, strict=True)]
     distinct = {(repr(v), repr(w)) for v, w in pairs}
     one_to_one = len({v for v, _ in distinct}) == len(distinct) == len({w for _, w in distinct})
     often = len(pairs) >= _MIN_SEEN * len(distinct)
     if not one_to_one or not often or not 2 <= len(distinct) <= _MAX_LABELS:
         return None
-    first = {repr(v): [v, w] for v, w in pairs}
+    first: dict[str, Json] = {repr(v): [v, w] for v, w in pairs}
     return list(first.values())
+
+
+# --- tables ----------------------------------------------------------------------------
+
+
+def completed(draft: Draft) -> Iterator[Draft]:
+    """The draft with a table completed by the items that it forgets.
+
+    Small models write three of four pairs of brackets. A table of pairs over the items that
+    an argument can hold gets the left-out items as further pairs, in every order.
+    """
+    items = _vocabulary(draft.brief)
+    tree = ast.parse(draft.source)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Dict) or not node.keys:
+            continue
+        held = [*node.keys, *node.values]
+        names = [n.value for n in held if isinstance(n, ast.Constant)]
+        left = sorted(items - {n for n in names if isinstance(n, str)})
+        if len(names) < len(held) or not set(names) <= items or len(left) not in (2, 4):
+            continue
+        keys, values = node.keys, node.values
+        for pairs in _pairings(left):
+            node.keys = [*keys, *(ast.Constant(a) for a, _ in pairs)]
+            node.values = [*values, *(ast.Constant(b) for _, b in pairs)]
+            yield replace(draft, source=ast.unparse(tree) + "\n")
+        node.keys, node.values = keys, values
+
+
+def _vocabulary(brief: Brief) -> set[str]:
+    """The texts that stand in the lists of the examples."""
+    lists = (a for e in brief.examples for a in e.arguments if isinstance(a, list))
+    return {item for items in lists for item in items if isinstance(item, str)}
+
+
+def _pairings(items: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
+    """All ways to pair the items off, either of a pair first."""
+    if not items:
+        yield []
+        return
+    first = items[0]
+    for n, other in enumerate(items[1:], start=1):
+        rest = [*items[1:n], *items[n + 1 :]]
+        for pairs in _pairings(rest):
+            yield [(first, other), *pairs]
+            yield [(other, first), *pairs]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from latm.execution import GLUE
 from latm.making import normal
 from latm.making.folding import OPTION
+from latm.making.renaming import renamed
 from latm.making.shape import Example, Shape
 from latm.types import Json
 
@@ -81,6 +82,8 @@ def composed(brief: Brief, source: str, entry: str) -> str:
     """
     if not brief.layers:
         return source
+    if entry == ENTRY:
+        source, entry = renamed(source, "_1"), f"{ENTRY}_1"
     helpers = dict.fromkeys(h for layer in brief.layers for h in layer.helpers)
     names = [ENTRY, *(f"{GLUE}step{n}" for n in range(1, len(brief.layers))), entry]
     layers = [

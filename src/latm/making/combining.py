@@ -8,13 +8,13 @@ those give None: a combined tool abstains outside of what it was put together fo
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from latm.making import normal
 from latm.making.brief import Brief, Helper, Layer
+from latm.making.renaming import renamed
 from latm.making.shape import Example
 from latm.making.trials import Draft, Trial
 from latm.types import Json
@@ -141,48 +141,3 @@ def of_fields(brief: Brief, found: Mapping[int, str], drafts: Mapping[int, Draft
     ]
     last = f"def {brief.entry}({arguments}):\n    return [{', '.join(parts)}]\n"
     return Draft(brief, "\n\n".join([*sources, last]), brief.entry)
-
-
-# --- names -----------------------------------------------------------------------------
-
-
-def renamed(source: str, suffix: str) -> str:
-    """Source whose own global names end in a suffix, so that two sources share a module."""
-    tree = ast.parse(source)
-    own = {
-        name
-        for node in tree.body
-        for name in (
-            [node.name]
-            if isinstance(node, ast.FunctionDef | ast.ClassDef)
-            else [t.id for t in _targets(node) if isinstance(t, ast.Name)]
-        )
-    }
-    return ast.unparse(_Renamer(own, suffix).visit(tree)) + "\n"
-
-
-def _targets(node: ast.stmt) -> Sequence[ast.expr]:
-    if isinstance(node, ast.Assign):
-        return node.targets
-    return [node.target] if isinstance(node, ast.AnnAssign) else []
-
-
-class _Renamer(ast.NodeTransformer):
-    def __init__(self, names: set[str], suffix: str) -> None:
-        self._names = names
-        self._suffix = suffix
-
-    def visit_Name(self, node: ast.Name) -> ast.Name:
-        if node.id in self._names:
-            node.id += self._suffix
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        if node.name in self._names:
-            node.name += self._suffix
-        return self.generic_visit(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        if node.name in self._names:
-            node.name += self._suffix
-        return self.generic_visit(node)

@@ -13,28 +13,40 @@ from dataclasses import dataclass
 from latm.making.shape import Shape
 from latm.types import Json
 
-_CONVERSIONS: Mapping[str, Callable[..., Json]] = {
-    "{}": lambda v: v,
-    "str({})": str,
-    "int({})": int,
-    "float({})": float,
-    "{}.lower()": lambda v: v.lower(),
-    "{}.upper()": lambda v: v.upper(),
-    "{}.title()": lambda v: v.title(),
-    "{}.capitalize()": lambda v: v.capitalize(),
-    "' '.join({})": " ".join,
-    "', '.join({})": ", ".join,
-    "{}.split()": lambda v: v.split(),
-    "{}.split(', ')": lambda v: v.split(", "),
-    "{}.split('T')[0]": lambda v: v.split("T")[0],
-    "{}.split(' ')[0]": lambda v: v.split(" ")[0],
-    "{}.split(' ')[-1]": lambda v: v.split(" ")[-1],
-    "{}.replace(',', '')": lambda v: v.replace(",", ""),
-    "{}.replace('-', '')": lambda v: v.replace("-", ""),
-    "{}.replace(' ', '')": lambda v: v.replace(" ", ""),
-    "{}.replace(' ', '-')": lambda v: v.replace(" ", "-"),
-    "{}.replace('_', ' ')": lambda v: v.replace("_", " "),
-    "{}.strip('\"')": lambda v: v.strip('"'),
+Conversion = Callable[[Json], Json]
+
+
+def _of_text(convert: Callable[[str], Json]) -> Conversion:
+    """A conversion of texts; it leaves the rest alone."""
+    return lambda value: convert(value) if isinstance(value, str) else None
+
+
+def _of_texts(joint: str) -> Conversion:
+    return lambda value: joint.join(map(str, value)) if isinstance(value, list) else None
+
+
+_CONVERSIONS: Mapping[str, Conversion] = {
+    "{}": lambda value: value,
+    "str({})": lambda value: str(value) if isinstance(value, int) else None,
+    "int({})": _of_text(int),
+    "float({})": _of_text(float),
+    "{}.lower()": _of_text(str.lower),
+    "{}.upper()": _of_text(str.upper),
+    "{}.title()": _of_text(str.title),
+    "{}.capitalize()": _of_text(str.capitalize),
+    "' '.join({})": _of_texts(" "),
+    "', '.join({})": _of_texts(", "),
+    "{}.split()": _of_text(lambda text: list[Json](text.split())),
+    "{}.split(', ')": _of_text(lambda text: list[Json](text.split(", "))),
+    "{}.split('T')[0]": _of_text(lambda text: text.split("T")[0]),
+    "{}.split(' ')[0]": _of_text(lambda text: text.split(" ")[0]),
+    "{}.split(' ')[-1]": _of_text(lambda text: text.split(" ")[-1]),
+    "{}.replace(',', '')": _of_text(lambda text: text.replace(",", "")),
+    "{}.replace('-', '')": _of_text(lambda text: text.replace("-", "")),
+    "{}.replace(' ', '')": _of_text(lambda text: text.replace(" ", "")),
+    "{}.replace(' ', '-')": _of_text(lambda text: text.replace(" ", "-")),
+    "{}.replace('_', ' ')": _of_text(lambda text: text.replace("_", " ")),
+    "{}.strip('\"')": _of_text(lambda text: text.strip('"')),
 }
 
 
@@ -90,12 +102,12 @@ def _terms(shape: Shape) -> Iterator[tuple[Place, str]]:
                 yield (lambda row, n=n, i=i: row[n][i]), f"{name}[{i}]"  # type: ignore[index]
 
 
-def _gives(convert: Callable[..., Json], values: list[Json], column: list[Json]) -> bool:
+def _gives(convert: Conversion, values: list[Json], column: list[Json]) -> bool:
     """Whether a conversion of the values is the column, types included."""
     for value, wanted in zip(values, column, strict=True):
         try:
             given = convert(value)
-        except (TypeError, ValueError, AttributeError, IndexError, OverflowError):
+        except ValueError:  # text that is no number
             return False
         if type(given) is not type(wanted) or given != wanted:
             return False

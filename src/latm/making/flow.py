@@ -14,7 +14,9 @@ from latm.induction import Cluster, induce
 from latm.making.budget import Budget
 from latm.making.maker import Candidate, Maker, Terms
 from latm.making.paper import MIN_SHOWN, Accepted, PaperMaker
+from latm.making.parts import PATIENCE
 from latm.making.shape import MIN_HELD_OUT, Order, Shape, build_shape, unmakeable
+from latm.making.toolable import patience, prospects
 from latm.making.verifier import Verifier
 from latm.making.wrapper import wrap
 from latm.types import Case, Provenance, Tool, Verdict
@@ -45,6 +47,10 @@ async def make(
         SandboxUnavailableError: no engine can run the candidates.
     """
     made = Made()
+    outlook = prospects([(case.question, case.answer) for case in order.shown])
+    if outlook.verdict == "hopeless" and PATIENCE not in order.without:
+        made.reasons.append(f"not toolable: {outlook.reason}")
+        return made
     known = tuple(tool.solver for tool in order.known)
     clusters = induce([case.question for case in order.shown])
     held_out = _deal(order.held_out, clusters)
@@ -55,12 +61,20 @@ async def make(
             # Comes last: what is left of the budget is the paper's form to spend.
             rest = (len(made.tools), cases, held_out[-1])
             subject = f"no template covers {len(cases)} of {len(order.shown)} shown questions"
-            result = await _make_rest(order, rest, paper)
+            result = await _make_rest(order, rest, paper, patience(outlook))
         else:
             shape = build_shape(len(made.tools), cluster.template, cases)
             subject = f"shape {index} ({len(cases)} shown cases)"
             part = budget.part(len(cases) / len(order.shown))
-            terms = Terms(order.seed, (*(t.solver for t in made.tools), *known), order.without)
+            terms = Terms(
+                order.seed,
+                (*(tool.solver for tool in made.tools), *known),
+                order.without,
+                order.won,
+                patience=patience(outlook),
+                chance=outlook.chance,
+                slots=order.slots,
+            )
             result = await _make_shape(
                 order, (shape, terms), held_out[index], (maker, verifier, part)
             )
@@ -74,10 +88,15 @@ async def make(
 
 
 async def _make_rest(
-    order: Order, rest: tuple[int, Sequence[Case], Sequence[Case]], paper: PaperMaker
+    order: Order,
+    rest: tuple[int, Sequence[Case], Sequence[Case]],
+    paper: PaperMaker,
+    calls: int | None,
 ) -> Accepted | str:
     """The tool for questions that no template covers, or the reason for none."""
     index, shown, held_out = rest
+    if calls is not None and PATIENCE not in order.without:
+        return "nothing in the cases says that the answers are computed"
     if len(shown) < MIN_SHOWN or len(held_out) < MIN_HELD_OUT:
         return "they keep the light model for their arguments"
     return await paper.make(order, index, shown, held_out)

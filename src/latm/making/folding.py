@@ -17,6 +17,7 @@ MIN_REPEATS = 3
 """So many times in a row make a repeated structure."""
 
 _MAX_WIDTH = 3
+_NUMERIC = ("integer", "decimal")
 OPTION = re.compile(r"\(?\b([A-Z])[).:]\s*$")
 """The end of the text before one of several options: "(A) ", "B. ", "C: "."""
 
@@ -51,7 +52,12 @@ def folded(template: Template, slots: Sequence[Slot]) -> tuple[Parameter, ...]:
     while start < len(places):
         width, length = _longest(places, start)
         members = tuple(place.slot.name for place in places[start : start + length])
-        if length > 1:
+        if width > 1 and all(p.slot.kind in _NUMERIC for p in places[start : start + width]):
+            # Numbers of one turn mean different things: a list for each is easier to tell.
+            for column in range(width):
+                slots_of = members[column::width]
+                parameters.append(Parameter(_fresh(_name(slots_of, 1), parameters), slots_of))
+        elif length > 1:
             options = OPTION.search(_literal_before(template, members[0])) is not None
             name = _name(members, width, options=options)
             parameters.append(Parameter(_fresh(name, parameters), members, width))
@@ -74,7 +80,7 @@ def _longest(places: Sequence[_Place], start: int) -> tuple[int, int]:
     return best
 
 
-def _name(members: Sequence[str], width: int, *, options: bool) -> str:
+def _name(members: Sequence[str], width: int, *, options: bool = False) -> str:
     if options and width == 1:
         return "options"
     base = re.sub(r"_?\d+$", "", members[width - 1]) or "value"

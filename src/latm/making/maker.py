@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from latm.execution import Executor
 from latm.making import parts
-from latm.making.adapters import adapted
+from latm.making.adapters import adapted, completed
 from latm.making.brief import Brief, brief_of, seen_by
 from latm.making.budget import Budget
 from latm.making.checks import Finding, lint, parse_solver
@@ -78,6 +78,8 @@ class Terms:
         won: how many earlier tools each strategy has made.
         patience: model calls without any example passed after which the search ends;
             None: only the budget ends it.
+        chance: examples that come out right by one constant answer; passing no more of them
+            shows nothing.
         slots: samples asked for at the same time.
     """
 
@@ -86,6 +88,7 @@ class Terms:
     without: frozenset[str] = frozenset()
     won: Mapping[str, int] = field(default_factory=dict[str, int])
     patience: int | None = None
+    chance: int = 0
     slots: int = 1
 
 
@@ -210,8 +213,8 @@ class _Search:
         for strategy in suited:
             yield self._steps(brief, [strategy], 0.0, terms.seed)
         if self.on(parts.SAMPLES):
-            for number in range(2):
-                yield from self._batches(brief, suited[:_SAMPLED], 0.7, terms.seed + number)
+            for number, temperature in enumerate((0.7, 1.0)):
+                yield from self._batches(brief, suited[:_SAMPLED], temperature, terms.seed + number)
         for strategy in strategies[len(suited) :]:
             yield self._steps(brief, [strategy], 0.0, terms.seed)
         if self.on(parts.SAMPLES):
@@ -293,36 +296,33 @@ class _Search:
             return
         if passed:
             self.partial.append(trial)
-        for name, draft in self._mended(trial):
-            again = await run(self.executor, draft)
-            if again.passes_all:
-                free = Attempt(
-                    f"{strategy}+{name}",
-                    temperature,
-                    Usage(),
-                    shown,
-                    shown,
-                    "passed all shown cases",
-                )
-                self.report(free)
-                yield Candidate(draft.brief.shape, again.solver, free)
+        async for name, mended in self._mended(trial):
+            free = replace(done, strategy=f"{strategy}+{name}", usage=Usage(), passed=shown)
+            free = replace(free, result="passed all shown cases")
+            self.report(free)
+            yield Candidate(mended.draft.brief.shape, mended.solver, free)
 
-    def _mended(self, trial: Trial) -> Iterator[tuple[str, Draft]]:
-        draft = adapted(trial) if self.on(parts.ADAPTERS) else None
-        if draft is not None:
-            yield parts.ADAPTERS, draft
-        joined = None
+    async def _mended(self, trial: Trial) -> AsyncIterator[tuple[str, Trial]]:
+        """Trials that pass after a change that no model was asked for."""
+        drafts = [trial.draft, *completed(trial.draft)] if self.on(parts.ADAPTERS) else []
+        for draft in drafts:
+            first = trial if draft is trial.draft else await run(self.executor, draft)
+            form = None if first.passes_all else adapted(first)
+            again = await run(self.executor, form) if form else first
+            if again.passes_all:
+                yield parts.ADAPTERS, again
         if self.on(parts.BY_CASES) and trial.passed:
             joined = by_cases(trial.draft.brief, self.partial)
-        if joined is not None:
-            yield parts.BY_CASES, joined
+            again = await run(self.executor, joined) if joined else trial
+            if again.passes_all:
+                yield parts.BY_CASES, again
 
     def _gives_up(self) -> bool:
         """Whether nothing at all has come out right for longer than the prospects are worth."""
         patience = self.terms.patience
-        if patience is None or not self.on(parts.PATIENCE) or self.partial:
+        if patience is None or not self.on(parts.PATIENCE) or self.calls < patience:
             return False
-        return self.calls >= patience
+        return all(len(trial.passed) <= self.terms.chance for trial in self.partial)
 
     # --- one by one --------------------------------------------------------------------
 

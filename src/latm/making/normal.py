@@ -6,7 +6,7 @@ what it does not know, and goes back by its partner.
 """
 
 # The source of these functions is shipped in tools, where the names of types mean nothing.
-# pyright: basic
+# pyright: basic, reportUnknownMemberType=false
 
 
 def latm_letter(value, options):
@@ -36,7 +36,7 @@ def latm_clock(value):
     if isinstance(value, tuple):
         value = list(value)
     if isinstance(value, list) and value and all(type(item) in (int, float) for item in value):
-        return " - ".join([latm_clock(item) for item in value])
+        return " - ".join([str(latm_clock(item)) for item in value])
     if isinstance(value, list):
         return [latm_clock(item) for item in value]
     if type(value) not in (int, float):
@@ -146,6 +146,24 @@ def latm_filled(fields, missing, values):
     """The fields with what was computed for the missing ones; None when it does not fit."""
     if not isinstance(values, (list, tuple)) or len(values) != len(missing):
         return None
-    for number, value in zip(missing, values):
+    for number, value in zip(missing, values, strict=True):
         fields[number] = value
     return fields
+
+
+def latm_reversed(value):
+    """A list from its end."""
+    return list(value)[::-1] if isinstance(value, (list, tuple)) else value
+
+
+def latm_relabelled(value, labels, step):
+    """The labels of a list's items, from its start or its end; None when one has none."""
+    if not isinstance(value, (list, tuple)):
+        return None
+    named = []
+    for item in list(value)[::step]:
+        found = [label for known, label in labels if type(known) is type(item) and known == item]
+        if not found:
+            return None
+        named.append(found[0])
+    return named

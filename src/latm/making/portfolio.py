@@ -15,11 +15,13 @@ from latm.making.prompts import Strategy
 from latm.types import Json
 
 _DATE = re.compile(
-    r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
-    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|\b[a-z]+day\b",
+    r"\d{4}-\d{1,2}-\d{1,2}|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b"
+    r"|\b(?:january|february|march|april|june|july|august|september|october|november|december)\b"
+    r"|\b\d{1,2} (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b",
     re.IGNORECASE,
 )
 _SMALL_VOCABULARY = 12
+_SHORT = 80
 
 
 def _numbers(brief: Brief) -> bool:
@@ -37,7 +39,8 @@ def _dates(brief: Brief) -> bool:
 
 def _turns(brief: Brief) -> bool:
     """Whether an argument is a list of rows: steps, pairs, statements."""
-    return any(isinstance(a, list) and a and isinstance(a[0], list) for a in _arguments(brief))
+    rows = any(isinstance(a, list) and a and isinstance(a[0], list) for a in _arguments(brief))
+    return rows and not _hours(brief)
 
 
 def _marks(brief: Brief) -> bool:
@@ -71,8 +74,10 @@ def _decimals(brief: Brief) -> bool:
     return any(isinstance(v, float) for e in brief.examples for v in _flat(e.wanted))
 
 
-def _parts(brief: Brief) -> bool:
-    return isinstance(brief.examples[0].wanted, list) and len(brief.shape.answer.slots) > 1
+def _short(brief: Brief) -> bool:
+    """Whether many examples fit into one prompt."""
+    lengths = sorted(len(repr((e.arguments, e.wanted))) for e in brief.examples)
+    return lengths[len(lengths) // 2] <= _SHORT
 
 
 PORTFOLIO = (
@@ -83,17 +88,22 @@ PORTFOLIO = (
         "Return the partners of what is left on the stack, last first.",
         when=_marks,
     ),
-    Strategy("overlap", hint="Compare all pairs; return the earliest that fits.", when=_hours),
-    Strategy("simulate", hint="Simulate the steps one after the other.", when=_turns),
+    Strategy(
+        "overlap",
+        hint="Compare all pairs of intervals: the overlap runs from the later start to the earlier "
+        "end. If it is long enough, return the asked length from its start.",
+        when=_hours,
+    ),
     Strategy(
         "brute-force",
         hint="Use a brute force search over all candidates.",
         view="numbers",
         when=_many_numbers,
     ),
+    Strategy("simulate", hint="Simulate the steps one after the other.", when=_turns),
     Strategy("dates", hint="Use the datetime module.", when=_dates),
-    Strategy("examples", many=True),
-    Strategy("assertions", task=False, many=True),
+    Strategy("examples", many=True, when=_short),
+    Strategy("assertions", task=False),
     Strategy("sort-key", hint="Sort with a key.", when=_reordered),
     Strategy("numbers", view="numbers", when=_numbers),
     Strategy("exact-decimals", hint="Use the decimal module.", when=_decimals),

@@ -58,11 +58,12 @@ def propose(brief: Brief, strategy: Strategy, *, temperature: float, seed: int) 
     )
     lines = ["Write a Python function that makes all assertions true.", ""]
     if strategy.task:
-        lines += ["It answers questions of this form:", _quoted(described(brief))]
-        lines += [*_vocabularies(brief), ""]
-    if strategy.hint:
-        lines += [strategy.hint, ""]
+        lines += ["It answers questions of this form:", _quoted(described(brief)), ""]
     lines += [signature(brief), "", *(assertion(brief, e) for e in chosen), ""]
+    lines += _vocabularies(brief)
+    # Last, so that calls that differ only in their hint share the model's prompt cache.
+    if strategy.hint:
+        lines.append(strategy.hint)
     lines.append("Reply with the code of the function only, without comments or tests.")
     return _request("\n".join(lines), temperature, seed)
 
@@ -114,7 +115,7 @@ def _vocabularies(brief: Brief) -> Iterator[str]:
         values = [e.arguments[n] for e in brief.examples]
         items = {i for v in values if isinstance(v, list) for i in v if isinstance(i, str)}
         if 1 < len(items) <= _VOCABULARY and sum(map(_length, values)) > 3 * len(items):
-            yield f"Items of {name}: {sorted(items)}"
+            yield f"All items that {name} can hold: {sorted(items)}"
 
 
 def _length(value: Json) -> int:
@@ -143,20 +144,34 @@ def choose_examples(
     start = len(ranked) // 6
     ranked = ranked[start:] + ranked[:start]
     chosen: list[Example] = []
-    seen: set[str] = set()
     size = 0
-    for fresh_answer in (True, False):
+    # One of each kind of answer, then different answers, then any.
+    for told in (_kind, _wanted, _anything):
+        seen = {told(e) for e in chosen}
         for example in ranked:
             length = len(repr(example.arguments)) + len(repr(example.wanted))
-            known = repr(example.wanted) in seen
-            if example in chosen or (fresh_answer and known) or len(chosen) >= most:
+            if example in chosen or told(example) in seen or len(chosen) >= most:
                 continue
             if chosen and size + length > characters:
                 continue
             chosen.append(example)
-            seen.add(repr(example.wanted))
+            seen.add(told(example))
             size += length
     return chosen
+
+
+def _kind(example: Example) -> str:
+    """The type of the value wanted; a text among lists is a kind of its own."""
+    wanted = example.wanted
+    return f"{type(wanted).__name__}{wanted == []}"
+
+
+def _wanted(example: Example) -> str:
+    return repr(example.wanted)
+
+
+def _anything(example: Example) -> str:
+    return repr((example.arguments, example.wanted))
 
 
 def _quoted(text: str) -> str:

@@ -8,7 +8,7 @@ Invariant: a shape is built from shown cases only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from latm.execution import matcher_of, value_of
 from latm.induction import induce_answer
@@ -32,6 +32,8 @@ class Order:
         created_at: UTC, ISO 8601; the clock is read at the edge.
         known: tools whose solvers are tried before the model is asked.
         without: parts of the search that are switched off (`latm.making.parts`).
+        won: how many earlier tools each strategy has made.
+        slots: how many requests the maker's model serves at a time.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Order:
     seed: int = 0
     known: tuple[Tool, ...] = ()
     without: frozenset[str] = frozenset()
+    won: Mapping[str, int] = field(default_factory=dict[str, int])
+    slots: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,20 +165,14 @@ def _distinct(slots: Sequence[Slot], rows: Sequence[Mapping[str, Json]]) -> list
 
 
 def numbers_only(shape: Shape) -> Shape:
-    """The shape without its word arguments: what stands beside numbers is mostly scenery."""
-    kinds = {slot.name: slot.kind for slot in shape.template.slots}
-    kept = [
-        n for n, p in enumerate(shape.parameters) if kinds[p.slots[0]] in ("integer", "decimal")
-    ]
-    if not kept or len(kept) == len(shape.parameters):
+    """The shape without its words: what stands beside numbers is mostly scenery."""
+    given = {name for p in shape.parameters for name in p.slots}
+    slots = [slot for slot in shape.template.slots if slot.name in given]
+    numeric = [slot for slot in slots if slot.kind in ("integer", "decimal")]
+    scenery = {slot.kind for slot in slots if slot not in numeric}
+    if not numeric or not scenery or not scenery <= {"word", "text", "choice"}:
         return shape
-    return replace(
-        shape,
-        parameters=tuple(shape.parameters[n] for n in kept),
-        examples=tuple(
-            replace(e, arguments=tuple(e.arguments[n] for n in kept)) for e in shape.examples
-        ),
-    )
+    return _again(shape, (shape.template, shape.answer), folded(shape.template, numeric))
 
 
 def as_text(shape: Shape) -> Shape:
@@ -187,7 +185,14 @@ def as_text(shape: Shape) -> Shape:
     templates = plain(shape.template), plain(shape.answer)
     if templates == (shape.template, shape.answer):
         return shape
+    return _again(shape, templates, shape.parameters)
+
+
+def _again(
+    shape: Shape, templates: tuple[Template, Template], parameters: tuple[Parameter, ...]
+) -> Shape:
+    """The shape's cases through other templates or parameters; as it was when one is lost."""
     rows = [_row(*templates, example.case) for example in shape.examples]
     if any(row is None for row in rows):
         return shape
-    return _shape(shape.index, templates, shape.parameters, [r for r in rows if r])
+    return _shape(shape.index, templates, parameters, [r for r in rows if r])
