@@ -164,7 +164,7 @@ async def test_a_second_run_does_not_pay_for_the_calls_of_the_first(home: Path) 
     first, _ = await make([UNSORTED, SORTED], sorting(), home)
     second, model = await make([], sorting(), home, fresh=True)
     assert model.asked == []
-    assert second.replayed == 2
+    assert second.replayed > 0  # what won before is tried first
     assert [t.tool.solver for t in second.tools] == [t.tool.solver for t in first.tools]
 
     async def spent(runtime: Runtime) -> Decimal | None:
