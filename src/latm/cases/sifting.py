@@ -152,10 +152,10 @@ def _shares(order: Sequence[int], strata: Sequence[int]) -> list[int]:
 
 
 def _share(count: int) -> int:
-    """How many of so many cases are shown at least: enough for a tool, and as many held out."""
+    """How many of so many cases are shown at least: a third, if enough are left to judge by."""
     if count < LEAST_SHOWN + LEAST_HELD_OUT:
         return 0
-    return LEAST_SHOWN if count < 2 * (LEAST_SHOWN + LEAST_HELD_OUT) else LEAST_SHOWN + 1
+    return min(max(LEAST_SHOWN, -(-count // 3)), 2 * LEAST_SHOWN)
 
 
 def question_digest(question: str) -> str:

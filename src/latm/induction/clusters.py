@@ -143,10 +143,12 @@ def _fixed(template: Template) -> set[str]:
 
 
 def _recurring(template: Template, texts: Sequence[str]) -> set[str]:
-    """Words that stand in more than one slot: what a shape's slots are filled with."""
+    """Words that stand in more than one slot, or in statements: what a shape is filled with."""
     rows = [row for row in map(Matcher(template).texts, texts) if row is not None]
-    columns = [{t for value in column for t in tokens(value)} for column in zip(*rows, strict=True)]
-    counts = Counter(word for column in columns for word in column)
+    counts: Counter[str] = Counter()
+    for slot, column in zip(template.slots, zip(*rows, strict=True), strict=True):
+        words = {t for value in column for t in tokens(value)}
+        counts.update(dict.fromkeys(words, 2 if slot.kind == "clauses" else 1))
     return {word for word, n in counts.items() if n > 1}
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from latm.induction.columns import columns
 from latm.induction.runs import with_runs
-from latm.induction.slots import names_of, slot_of
+from latm.induction.slots import names_of, slots_of
 from latm.templates import Matcher
 from latm.types import Slot, Template
 
@@ -53,11 +53,11 @@ def induce_answer(texts: Sequence[str]) -> Template:
 def _template(literals: list[str], gaps: list[list[str]]) -> Template:
     literals, gaps, runs = with_runs(literals, gaps)
     names = names_of(literals, gaps)
-    slots = tuple(
-        replace(runs[n], name=name) if n in runs else slot_of(name, values)
-        for n, (name, values) in enumerate(zip(names, gaps, strict=True))
-    )
-    return Template(tuple(literals), slots)
+    slots = [
+        replace(runs[n], name=slot.name) if n in runs else slot
+        for n, slot in enumerate(slots_of(names, gaps))
+    ]
+    return Template(tuple(literals), tuple(slots))
 
 
 def fixed_words(template: Template) -> int:

@@ -73,12 +73,40 @@ def slot_of(name: str, values: Sequence[str]) -> Slot:
         return Slot(name, "choice", choices=tuple(sorted(_ARTICLES)))
     if _closed(values):
         return Slot(name, "choice", choices=tuple(sorted(set(values))))
+    return _open_slot(name, values)
+
+
+def _open_slot(name: str, values: Sequence[str]) -> Slot:
+    """The narrowest slot for texts that are no closed set."""
     if all(is_kind("word", v) for v in values):
         return Slot(name, "word")
     lists = (_list_slot(name, values, separator) for separator in _SEPARATORS)
     slot = next((s for s in lists if s is not None), Slot(name, "text"))
     free = slot.item in (None, "word", "text")
     return replace(slot, guarded=free and not any(trips(slot, v) for v in values))
+
+
+def slots_of(names: Sequence[str], gaps: Sequence[Sequence[str]]) -> list[Slot]:
+    """Slots for gaps beside each other.
+
+    Those with much the same values are of one type, where it is not closed: five slots that
+    each hold a bird hold "blue jay", whichever of them did so far. Numbers stay apart: an
+    amount and a rate are of different types.
+    """
+    sets = [set[str]() if all(map(is_number, gap)) else set(gap) for gap in gaps]
+    slots: list[Slot] = []
+    for name, gap, own in zip(names, gaps, sets, strict=True):
+        slot = slot_of(name, gap)
+        pool = [v for g, other in zip(gaps, sets, strict=True) if _alike(own, other) for v in g]
+        if slot.kind in ("word", "list", "text") and len(pool) > len(gap):
+            slot = _open_slot(name, pool)
+        slots.append(slot)
+    return slots
+
+
+def _alike(one: set[str], two: set[str]) -> bool:
+    shared = len(one & two)
+    return shared > 0 and shared * 3 >= min(len(one), len(two))
 
 
 def number_slot(name: str, values: Sequence[str]) -> Slot | None:
