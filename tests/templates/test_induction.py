@@ -104,9 +104,9 @@ def test_values_that_recur_are_a_closed_choice_and_values_still_coming_are_not()
     )  # fmt: skip
     assert slot_of("x", ["red", "blue"] * 4).kind == "word"
     assert slot_of("x", ["red", "blue"] * 6 + ["green", "black"]).kind == "word"
-    assert slot_of("x", [f"name{n}" for n in range(20)] * 2).kind == "word"
-    assert slot_of("x", [f"name{n}" for n in range(20)] * 4).kind == "choice"
-    assert slot_of("x", [f"name{n}" for n in range(30)] * 4).kind == "word"
+    assert slot_of("x", [f"name{n}" for n in range(12)] * 2).kind == "word"
+    assert slot_of("x", [f"name{n}" for n in range(12)] * 4).kind == "choice"
+    assert slot_of("x", [f"name{n}" for n in range(13)] * 4).kind == "word"
 
 
 @pytest.mark.parametrize(

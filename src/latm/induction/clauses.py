@@ -14,8 +14,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from latm.induction.slots import names_of, slot_of
+from latm.induction.slots import names_of, slot_of, slots_of
 from latm.templates import Matcher, form_text
 from latm.types import Slot, Template
 
@@ -26,7 +27,7 @@ _TOKEN = re.compile(
 # "(A) " and "2. ": in a list of fixed length they say which item it is.
 _LABEL = re.compile(r"\(?(?:[A-Za-z]|\d{1,2})[).:]\s")
 _MAX_FORMS = 12
-_LARGE = 4
+_HELD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +160,16 @@ def _forms(statements: Sequence[str], known: frozenset[str]) -> list[Template] |
     by_literals: defaultdict[tuple[str, ...], list[_Group]] = defaultdict(list)
     for group in groups:
         by_literals[_literals(group)].append(group)
-    forms = [_form(literals, alike) for literals, alike in by_literals.items()]
+    forms = [_aligned(literals, alike) for literals, alike in by_literals.items()]
     found = [form for form in forms if form is not None]
-    return found if len(found) == len(forms) else None
+    return _typed(found) if len(found) == len(forms) else None
+
+
+def _typed(forms: Sequence[tuple[list[str], list[list[str]]]]) -> list[Template]:
+    """Forms with their slots; what fills one of them may fill another."""
+    names = [name for fixed, gaps in forms for name in names_of(fixed, gaps)]
+    slots = iter(map(_phrase, slots_of(names, [gap for _, gaps in forms for gap in gaps])))
+    return [Template(tuple(fixed), tuple(islice(slots, len(gaps)))) for fixed, gaps in forms]
 
 
 def _joined(row: Sequence[str], known: frozenset[str]) -> list[str]:
@@ -204,16 +212,16 @@ def _inner_marks(group: _Group) -> Iterable[str]:
 
 
 def _loosen(groups: Sequence[_Group], known: frozenset[str]) -> None:
-    """Let words vary that vary elsewhere and are not what holds a large group together."""
+    """Let words vary that vary elsewhere and are not what holds several groups together."""
     seen: set[str] = set()
-    holding: set[str] = set()
+    holding: Counter[str] = Counter()
     for group in groups:
         for n in group.words:
             if n in group.varying:
                 seen |= _words(group.column(n))
-            elif len(group.rows) >= _LARGE:
-                holding |= group.column(n)
-    data = (seen - holding) | known
+            else:
+                holding.update(group.column(n))
+    data = {word for word in seen if holding[word] < _HELD} | known
     for group in groups:
         group.varying |= {n for n in group.words if _words(group.column(n)) <= data}
 
@@ -227,7 +235,9 @@ def _literals(group: _Group) -> tuple[str, ...]:
     return tuple(t for n, t in enumerate(row) if n not in group.varying and not t.isspace())
 
 
-def _form(literals: tuple[str, ...], groups: Sequence[_Group]) -> Template | None:
+def _aligned(
+    literals: tuple[str, ...], groups: Sequence[_Group]
+) -> tuple[list[str], list[list[str]]] | None:
     """One form for groups with the same fixed tokens: values may have several words."""
     loose = len(groups) > 1 or not literals
     cut = [_cut(row, group.varying, whole=loose) for group in groups for row in group.rows]
@@ -235,12 +245,9 @@ def _form(literals: tuple[str, ...], groups: Sequence[_Group]) -> Template | Non
         return None
     fixed = cut[0][0]
     gaps = [list(values) for values in zip(*(v for _, v in cut), strict=True)]
-    slots = tuple(
-        _phrase(slot_of(name, gap)) for name, gap in zip(names_of(fixed, gaps), gaps, strict=True)
-    )
-    if not literals and not all(s.item in ("integer", "decimal") for s in slots):
+    if not literals and not all(slot_of("x", g).item in ("integer", "decimal") for g in gaps):
         return None
-    return Template(tuple(fixed), slots)
+    return fixed, gaps
 
 
 def _cut(row: Sequence[str], varying: set[int], *, whole: bool) -> tuple[list[str], list[str]]:

@@ -87,7 +87,7 @@ def _parted(literals: list[str], gap: list[str]) -> tuple[list[str], list[str]] 
     if _articles(gap) and _articles(gap) <= _ARTICLES:
         return [v.split(" ", 1)[0] for v in gap], [v.split(" ", 1)[1] for v in gap]
     ends = re.search(r"\b(an?) $", literals[-1])
-    if ends is None or ends.start() == 0:
+    if ends is None or (ends.start() == 0 and len(literals) > 1):
         return None
     literals[-1] = literals[-1][: ends.start()]
     return [ends[1]] * len(gap), gap

@@ -20,7 +20,7 @@ from latm.types import ItemKind, Slot
 _SEPARATORS = (" | ", "; ", ", ", "\n", "|", ";", ",", " ")
 _NUMBERS: tuple[Literal["integer", "decimal"], ...] = ("integer", "decimal")
 _MIN_CLOSED = 10
-_MAX_CHOICES = 24
+_MAX_CHOICES = 12
 _MAX_WORDS = 4
 _ARTICLES = frozenset({"a", "an"})
 _TURNS = 4
