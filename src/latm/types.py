@@ -313,6 +313,8 @@ class Tool:
         template: recogniser and parser; None: only the light model can fill in arguments.
         answer: template of the answers, the renderer; a single ``text`` slot when free.
         schema: JSON schema of the solver's arguments, as canonical JSON text.
+        fingerprint: class key of the requests that it serves; empty: questions that stand
+            alone, of any tenant and model.
     """
 
     name: str
@@ -324,6 +326,7 @@ class Tool:
     demonstrations: tuple[Demonstration, ...]
     provenance: Provenance
     verification: Verification
+    fingerprint: str = ""
 
 
 # --- answers and receipts --------------------------------------------------------------
