@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latm.induction import induce, induce_answer, induce_template, pieces, slot_of
+from latm.induction import induce, induce_answer, induce_template, pieces, slot_of, strata
 from latm.templates import Matcher, render
 from latm.types import Slot
 
@@ -59,11 +59,91 @@ def test_two_directions_of_one_conversion_are_told_apart() -> None:
     texts = drawn(lambda r: f"What is {r.randint(1, 99)} °C in °F?") + drawn(
         lambda r: f"What is {r.randint(1, 99)} °F in °C?"
     )
-    clusters = [c for c in induce(texts) if c.template]
+    assert [c.template and c.template.literals for c in induce(texts)] == [
+        ("What is ", " °C in °F?"),
+        ("What is ", " °F in °C?"),
+    ]
+
+
+def test_several_wordings_of_one_request_each_have_a_template() -> None:
+    wordings = [
+        "What is the area of a rectangle {} by {}?",
+        "A rectangle has sides {} and {}. Give its area.",
+        "Compute the area: rectangle, width {}, height {}.",
+        "Find the area of a {} x {} rectangle",
+        "How large is a rectangle of {} by {} units?",
+    ]
+    texts = drawn(lambda r: r.choice(wordings).format(r.randint(1, 99), r.randint(1, 99)), 40)
+    clusters = induce(texts)
+    assert all(c.template for c in clusters)
+    assert len(clusters) == len(wordings)
     for cluster in clusters:
         assert cluster.template
-        matcher = Matcher(cluster.template)
-        assert all(matcher.match(texts[i]) is not None for i in cluster.members)
+        assert [s.kind for s in cluster.template.slots] == ["integer", "integer"]
+
+
+def test_wordings_that_differ_by_a_value_stay_in_one_cluster() -> None:
+    hosts = ["example.com", "mail.org", "corp.co.uk"]
+    texts = drawn(lambda r: f"Mask {r.choice('abcd')}.{r.choice('xyz')}@{r.choice(hosts)} please")
+    assert len(induce(texts)) == 1
+
+
+def test_each_text_has_the_number_of_its_cluster() -> None:
+    texts = [t for pair in zip(drawn(conversion), drawn(sorting), strict=True) for t in pair]
+    assert strata(texts) in ([0, 1] * 20, [1, 0] * 20)
+    assert strata([]) == []
+
+
+def test_an_article_before_a_value_is_a_choice_of_its_own() -> None:
+    birds = ["quail", "owl", "raven", "emu", "hawk", "ibis", "crow"]
+
+    def listed(rng: random.Random) -> str:
+        one, two = (f"{'an' if b[0] in 'aeiou' else 'a'} {b}" for b in rng.sample(birds, 2))
+        return f"There are {one}, and {two} on a branch. Which is larger?"
+
+    texts = drawn(listed, 8)
+    (cluster,) = induce(texts)
+    assert cluster.template
+    slots = cluster.template.slots
+    assert [(s.name, s.kind) for s in slots if s.choices] == [
+        ("article1", "choice"),
+        ("article2", "choice"),
+    ]
+    assert all(s.choices == ("a", "an") for s in slots if s.choices)
+
+
+@pytest.mark.parametrize(
+    ("form", "values"),
+    [
+        ("Is INV-{} paid?", ["2024-001", "2024-017", "2023-400"]),
+        ("Is INV-{} paid?", ["17", "230", "4"]),
+        ("Write to {}@mail.org today", ["ann", "bob", "cy"]),
+        ("Write to {}.smith@mail.org today", ["ann", "bob", "cy"]),
+        ("Which floor is B{} on?", ["12", "33", "104"]),
+        ("What day was {}?", ["2024-01-05", "2024-01-17", "2024-01-30"]),
+        ("What comes at {}?", ["09:30", "09:45", "09:15"]),
+    ],
+)
+def test_what_a_few_values_share_by_chance_is_not_cut_off(form: str, values: list[str]) -> None:
+    template = induce_template([form.format(v) for v in values])
+    assert template is not None
+    assert [s.kind for s in template.slots] == ["word"]
+    assert all(literal[-1:] in " " or literal[-1:] == "?" for literal in template.literals[:1])
+
+
+def test_a_fixed_word_that_other_slots_hold_is_a_slot() -> None:
+    swaps = [("Ann", "Bob", "Eve"), ("Bob", "Ann", "Eve"), ("Eve", "Ann", "Bob")]
+    texts = [f"Go. Then, {a} and {b} swap. Then, Eve and {c} swap." for a, b, c in swaps]
+    template = induce_template(texts)
+    assert template is not None
+    assert len(template.slots) == 4
+
+
+def test_slots_that_hold_the_same_values_have_one_type() -> None:
+    pairs = [("owl", "blue jay"), ("crow", "owl"), ("blue jay", "crow"), ("owl", "crow")]
+    first = induce_template([f"Is the {a} left of the {b}?" for a, b in pairs])
+    assert first is not None
+    assert Matcher(first).match("Is the blue jay left of the owl?") is not None
 
 
 def test_texts_without_shared_words_have_no_template() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from latm.induction.alignment import common, tokens
 from latm.induction.shaping import MIN_CLUSTER, induce_template
@@ -18,7 +19,7 @@ from latm.induction.slots import vague
 from latm.templates import Matcher
 from latm.types import Template
 
-_LIKE = 0.5
+_LIKE = 0.3
 _BOUND = 2
 """So many words that come and go together part a group, where both parts have as many."""
 
@@ -45,7 +46,7 @@ def induce(texts: Sequence[str]) -> tuple[Cluster, ...]:
     shapes = _Shapes([t.strip() for t in texts])
     covered: list[Cluster] = []
     left: list[int] = []
-    for group in _merged(shapes):
+    for group in _directed(_merged(shapes), shapes):
         inside = shapes.matched(group, group)
         if len(inside) < max(MIN_CLUSTER, len(group) - len(inside)):
             left += group
@@ -122,18 +123,26 @@ def _home(shapes: _Shapes, group: _Group, homes: Sequence[_Group]) -> _Group | N
     nearest = max(homes, key=lambda home: _likeness(shapes, home, group), default=None)
     if nearest is None or _likeness(shapes, nearest, group) < _LIKE:
         return None
-    union = tuple(sorted({*nearest, *group}))
-    return nearest if _serves(shapes, union, nearest, group) else None
+    return nearest if _serves(shapes, nearest, group) else None
 
 
-def _serves(shapes: _Shapes, union: _Group, home: _Group, group: _Group) -> bool:
-    """Whether one template can be both: it is no vaguer, or what is lost recurs in it."""
+def _serves(shapes: _Shapes, home: _Group, group: _Group) -> bool:
+    """Whether one template can be both: theirs overlap, or it has no further slot, or what it
+    loses recurs in it.
+    """
+    union = tuple(sorted({*home, *group}))
+    overlap = shapes.matched(home, group) or shapes.matched(group, home)
+    apart = not overlap and len(group) >= MIN_CLUSTER and _parts(union, shapes.words)
+    if apart and not (shapes.tight(home) and shapes.tight(group)):
+        return False
     one, both = shapes.template(home), shapes.template(union)
     if one is None or both is None or len(shapes.matched(union, union)) < len(union):
         return False
-    if shapes.tight(union) and (shapes.matched(home, group) or shapes.matched(group, home)):
+    if shapes.tight(union) and (overlap or len(both.slots) <= len(one.slots)):
         return True
-    if sum(s.kind == "text" for s in both.slots) > sum(s.kind == "text" for s in one.slots):
+    if apart or sum(s.kind == "text" for s in both.slots) > sum(
+        s.kind == "text" for s in one.slots
+    ):
         return False
     return _fixed(one) <= _fixed(both) | _recurring(both, [shapes.texts[i] for i in union])
 
@@ -195,6 +204,25 @@ def _parts(group: _Group, words: Sequence[Sequence[str]]) -> list[_Group]:
         if bound and max(len(part), len(rest)) >= MIN_CLUSTER:
             return [part, rest]
     return []
+
+
+def _directed(groups: Sequence[_Group], shapes: _Shapes) -> list[_Group]:
+    """Groups with the two directions of one conversion apart: C in F, F in C."""
+    return [part for group in groups for part in _directions(group, shapes)]
+
+
+def _directions(group: _Group, shapes: _Shapes) -> list[_Group]:
+    template = shapes.template(group)
+    matcher = Matcher(template) if template else None
+    rows = {i: t for i in group if matcher and (t := matcher.texts(shapes.texts[i])) is not None}
+    columns = list(zip(*rows.values(), strict=True)) if len(rows) == len(group) else []
+    for one, two in combinations(columns, 2):
+        pairs = Counter(zip(one, two, strict=True))
+        swapped = len(pairs) == 2 == len(set(one)) and {(b, a) for a, b in pairs} == set(pairs)
+        if swapped and min(pairs.values()) >= MIN_CLUSTER:
+            ahead = tuple(i for i, value in zip(rows, one, strict=True) if value == one[0])
+            return [ahead, tuple(i for i in group if i not in ahead)]
+    return [group]
 
 
 def _similarity(a: Sequence[str], b: Sequence[str]) -> float:

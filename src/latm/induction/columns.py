@@ -14,11 +14,28 @@ from latm.induction.alignment import literals_and_gaps, tokens
 from latm.induction.slots import is_number
 
 _ARTICLES = {"a", "an"}
+# The beginning of an identifier, and the end of an address or an identifier.
+_HEAD = re.compile(r"(?<![^\s(\[\"'])(?:[A-Z]+|[A-Za-z]*\d\w*)(?:[-_/]|(?<=[A-Z]))$")
+_TAIL = re.compile(r"(?:[\w.+-]*@[\w.-]*\w|[-_/]\d\w*)(?![^\s.,;:!?)\]\"'])")
 
 
 def columns(texts: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """Alternating fixed texts and, for each gap between them, one text per row."""
-    return _split_columns(*_loosened(*literals_and_gaps([tokens(t) for t in texts])))
+    return _split_columns(*_loosened(*_snapped(*literals_and_gaps([tokens(t) for t in texts]))))
+
+
+def _snapped(literals: list[str], gaps: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Give back to values what a few texts cut off them by chance: INV-{17}, {ann}@mail.org."""
+    for n, gap in enumerate(gaps):
+        head, tail = _HEAD.search(literals[n]), _TAIL.match(literals[n + 1])
+        if head and all(v[:1].isalnum() for v in gap):
+            literals[n] = literals[n][: head.start()]
+            gap = [head[0] + v for v in gap]
+        if tail and all(v[-1:].isalnum() for v in gap):
+            literals[n + 1] = literals[n + 1][tail.end() :]
+            gap = [v + tail[0] for v in gap]
+        gaps[n] = gap
+    return literals, gaps
 
 
 def _loosened(literals: list[str], gaps: list[list[str]]) -> tuple[list[str], list[list[str]]]:

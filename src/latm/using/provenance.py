@@ -13,6 +13,7 @@ What counts as said:
   digit inside another number, a word or a decimal is not that number;
 - an array or object: all its items are said, and a value does not stand more often in a
   flat array than in the question; object keys too, unless the schema names them;
+- a statement of clauses: it stands in the question as its form and its values make it;
 - null is always traceable: it claims nothing. True, false, the empty text, the empty array
   and the empty object never are: they claim something that no text can show.
 """
@@ -27,6 +28,7 @@ from decimal import Decimal
 from typing import cast
 
 from latm.induction import tokens
+from latm.templates import GAP
 from latm.types import Json
 
 _NUMBER = re.compile(
@@ -178,10 +180,12 @@ class _Search:
         if not items:
             yield path
         below = _part(schema, "items")
+        forms = below is not None and "anyOf" in below
         so_far: Counter[str] = Counter()
         for n, item in enumerate(items):
             so_far[repr(item)] += 1
-            yield from self.missing(item, f"{path}[{n}]", below, so_far[repr(item)])
+            said = _statement(item) if forms else item
+            yield from self.missing(said, f"{path}[{n}]", below, so_far[repr(item)])
 
     def _missing_entries(
         self, entries: dict[str, Json], path: str, schema: Mapping[str, Json] | None
@@ -202,6 +206,16 @@ class _Search:
             return _occurrences(value, self._question) if value.strip() else 0
         number = Decimal(repr(value))
         return self._numbers[number] if number.is_finite() else 0
+
+
+def _statement(entry: Json) -> Json:
+    """An entry of clauses as the statement that it stands for (`latm.templates`)."""
+    if not isinstance(entry, list) or not entry or not isinstance(entry[0], str):
+        return entry
+    literals, values = entry[0].split(GAP), [*map(str, entry[1:]), ""]
+    if len(literals) != len(values):
+        return entry
+    return "".join(text for pair in zip(literals, values, strict=True) for text in pair)
 
 
 def _part(schema: Mapping[str, Json] | None, key: str) -> Mapping[str, Json] | None:
