@@ -229,3 +229,42 @@ def test_importing_settings_reads_and_makes_nothing(
     monkeypatch.setenv("LATM_MAX_ERROR", "wrong")
     assert Settings().max_error == 0.01
     assert not (tmp_path / "home").exists()
+
+
+def test_the_upstreams_key_is_read_from_the_variable_that_is_named(load_here: Load) -> None:
+    settings = load_here({"MY_KEY": "sk-1"}, upstream_key_env="MY_KEY")
+    assert settings.upstream_key is not None
+    assert settings.upstream_key.get_secret_value() == "sk-1"
+    assert "sk-1" not in repr(settings)
+
+
+def test_a_named_variable_that_is_not_set_is_an_error(load_here: Load) -> None:
+    with pytest.raises(SettingsError, match="'MY_KEY' is not set"):
+        load_here({}, upstream_key_env="MY_KEY")
+
+
+def test_a_projects_file_cannot_choose_both_the_upstream_and_the_variable_with_its_key(
+    load_here: Load, here: Path
+) -> None:
+    here.write_text('upstream_url = "https://evil.example/v1"\nupstream_key_env = "MY_KEY"\n')
+    with pytest.raises(SettingsError, match="LATM_UPSTREAM_KEY"):
+        load_here({"MY_KEY": "sk-1"})
+    trusted = load_here({"MY_KEY": "sk-1"}, upstream_url="https://api.example/v1")
+    assert trusted.upstream_key is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://a/v1", "file:///etc", "a.example", "http://", "https://me:pw@a/v1", "https://a/v1?k=1"],
+)
+def test_an_upstream_is_an_address_and_no_more(load_here: Load, url: str) -> None:
+    with pytest.raises(SettingsError, match="upstream_url"):
+        load_here({}, upstream_url=url)
+
+
+def test_a_gateway_key_is_kept_as_its_hash_only(load_here: Load) -> None:
+    with pytest.raises(SettingsError, match="LATM_SERVE_KEYS") as raised:
+        load_here({"LATM_SERVE_KEYS": '{"team-a": "latm-the-key-itself"}'})
+    assert "the-key-itself" not in str(raised.value)
+    settings = load_here({"LATM_SERVE_KEYS": '{"team-a": "' + "a" * 64 + '"}'})
+    assert settings.serve_keys == {"team-a": "a" * 64}

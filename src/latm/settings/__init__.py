@@ -1,4 +1,4 @@
-"""Settings: the only reader of the environment.
+"""The only reader of the environment.
 
 ``LATM_*`` variables and a ``latm.toml`` flow in once, by `load`; a frozen `Settings`
 flows out and is handed down. Invariant: building a `Settings` reads nothing, and no error
@@ -15,14 +15,13 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, cast
+from typing import cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import ValidationError
 
 from latm.errors import SettingsError
-from latm.types import Limits
+from latm.settings.fields import Price, Settings
 
 FILE_NAME = "latm.toml"
 PREFIX = "LATM_"
@@ -48,163 +47,7 @@ _PER_PROVIDER = re.compile(r"LATM_([A-Z0-9_]+)_(API_KEY|BASE_URL)")
 # Kubernetes gives every pod variables like these for a service that is called "latm".
 _NOT_OURS = re.compile(r"LATM_(SERVICE_(HOST|PORT)|PORT(_|$)|TEST_)")
 
-ModelName = Annotated[
-    str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*:\S+$", examples=["openai:gpt-5-mini"])
-]
-
-
-def _listed(value: object) -> object:
-    """A comma list as a list; anything else as it is."""
-    return value.split(",") if isinstance(value, str) else value
-
-
-class Price(BaseModel):
-    """Price of a model, in US dollars per million tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    input: Decimal = Field(ge=0, description="Input tokens, $ per million.")
-    output: Decimal = Field(ge=0, description="Output tokens, $ per million.")
-    cached_input: Decimal | None = Field(
-        default=None, ge=0, description="Input tokens from the cache; like `input` when absent."
-    )
-
-
-class Settings(BaseModel):
-    """All settings of a process. Field ``x`` is variable ``LATM_X`` and key ``x`` of the file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    home: Path = Field(
-        default_factory=lambda: Path.home() / ".latm",
-        description="Directory of the state: database, embedded models.",
-        examples=["~/.latm"],
-    )
-    db: str | None = Field(
-        default=None,
-        repr=False,
-        min_length=1,
-        description="Database: a path, `:memory:` or a URL; `latm.db` in the home when absent.",
-        examples=["/var/lib/latm/latm.db"],
-    )
-    maker: ModelName = Field(
-        default="local:qwen2.5-coder-1.5b", description="Model that makes tools."
-    )
-    user: ModelName = Field(
-        default="local:qwen2.5-coder-0.5b",
-        description="Light model that fills in a tool's arguments.",
-    )
-    upstream: ModelName | None = Field(
-        default=None, description="Strong model for requests that no tool serves; none when absent."
-    )
-    keys: Mapping[str, SecretStr] = Field(
-        default_factory=dict[str, SecretStr],
-        description=(
-            "API key per provider. Also `LATM_<PROVIDER>_API_KEY`, and the provider's ordinary "
-            "variable such as `OPENAI_API_KEY`."
-        ),
-        examples=['{"openai": "…"}'],
-    )
-    base_urls: Mapping[str, str] = Field(
-        default_factory=dict[str, str],
-        description=(
-            "Base URL per provider; a provider of any name with a base URL speaks the OpenAI "
-            "protocol. Also `LATM_<PROVIDER>_BASE_URL`."
-        ),
-        examples=['{"openai": "http://localhost:8000/v1"}'],
-    )
-    prices: Mapping[str, Price] = Field(
-        default_factory=dict[str, Price],
-        description="Prices that override the price list, by `provider:model`.",
-        examples=['{"openai:gpt-5-mini": {"input": "0.25", "output": "2"}}'],
-    )
-    max_error: float = Field(
-        default=0.01, gt=0, lt=1, description="Greatest wrong-answer rate of a live tool, a share."
-    )
-    confidence: float = Field(
-        default=0.95, gt=0, lt=1, description="Confidence at which `max_error` must hold, a share."
-    )
-    max_tokens: int = Field(
-        default=6000,
-        ge=1,
-        description="Budget for making one tool: input and output tokens of all calls.",
-    )
-    max_cost_usd: Decimal | None = Field(
-        default=None,
-        ge=0,
-        description="Budget for making one tool in US dollars; no bound when absent.",
-        examples=["0.50"],
-    )
-    request_seconds: float = Field(
-        default=120.0, gt=0, description="Time limit of one model call, in seconds.", examples=[120]
-    )
-    sandbox_wall_seconds: float = Field(
-        default=2.0, gt=0, description="Wall time of one call of a tool, in seconds.", examples=[2]
-    )
-    sandbox_cpu_seconds: float = Field(
-        default=1.0, gt=0, description="CPU time of one call of a tool, in seconds.", examples=[1]
-    )
-    sandbox_memory_bytes: int = Field(
-        default=256 * 1024 * 1024,
-        ge=16 * 1024 * 1024,
-        description="Memory of one call of a tool, in bytes.",
-        examples=[268435456],
-    )
-    sandbox_result_bytes: int = Field(
-        default=256 * 1024, ge=1, description="Size of a tool's result as JSON, in bytes."
-    )
-    sandbox_output_bytes: int = Field(
-        default=64 * 1024, ge=0, description="Size of what a tool may print, in bytes."
-    )
-    threads: int | None = Field(
-        default=None,
-        ge=1,
-        description="Threads of an embedded model; all cores when absent.",
-        examples=[4],
-    )
-    slots: int = Field(
-        default=1,
-        ge=1,
-        le=64,
-        description="Calls that an embedded model answers at the same time.",
-        examples=[1],
-    )
-    seed: int = Field(
-        default=0,
-        ge=0,
-        lt=2**31,
-        description="Seed of the split of cases and of the samples of models.",
-        examples=[0],
-    )
-    without: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
-        default=(),
-        description="Parts of the search for a tool that are switched off, for measurements.",
-        examples=["known,samples"],
-    )
-
-    @property
-    def database(self) -> str:
-        """Where the database is: a path, ``:memory:`` or a URL (may hold a password)."""
-        return self.db if self.db is not None else str(self.home / "latm.db")
-
-    @property
-    def limits(self) -> Limits:
-        """The bounds of one call of a tool."""
-        return Limits(
-            wall_seconds=self.sandbox_wall_seconds,
-            cpu_seconds=self.sandbox_cpu_seconds,
-            memory_bytes=self.sandbox_memory_bytes,
-            result_bytes=self.sandbox_result_bytes,
-            output_bytes=self.sandbox_output_bytes,
-        )
-
-    def api_key(self, provider: str) -> SecretStr | None:
-        """The API key of a provider, None when there is none."""
-        return self.keys.get(provider)
-
-    def base_url(self, provider: str) -> str | None:
-        """The base URL of a provider, None for the provider's own."""
-        return self.base_urls.get(provider)
+__all__ = ["FILE_NAME", "PREFIX", "Price", "Settings", "load"]
 
 
 def load(
@@ -232,14 +75,17 @@ def load(
     home = _path(found["home"]) if "home" in found else Path.home() / ".latm"
     here = Path.cwd() if directory is None else directory
     untrusted_urls: frozenset[str] = frozenset()
+    trusted = True
     file = next((f for f in (here / FILE_NAME, home / FILE_NAME) if f.is_file()), None)
     if file is not None:
         from_file = _from_file(file)
         if file.parent.resolve() != home.resolve():
             untrusted_urls = frozenset(_mapping_of(from_file.get("base_urls")))
+            trusted = "upstream_url" in found or "upstream_url" not in from_file
         for name, item in from_file.items():
             found[name] = _merged(found.get(name), item)
     _add_ordinary(found, variables, untrusted_urls)
+    _add_upstream_key(found, variables, trusted=trusted)
     return _validated(found)
 
 
@@ -316,6 +162,28 @@ def _add_ordinary(
             found[name] = _merged(found.get(name), _Found(entries, "the providers' variables"))
 
 
+def _add_upstream_key(
+    found: dict[str, _Found], variables: Mapping[str, str], *, trusted: bool
+) -> None:
+    """Add the upstream's key from the variable that is named for it.
+
+    A ``latm.toml`` that came with somebody's project must not choose both the host and
+    which of the person's variables is sent there.
+    """
+    item = found.get("upstream_key_env")
+    if item is None or "upstream_key" in found:
+        return
+    if not trusted:
+        raise SettingsError(
+            f"{item.origin}: a project's {FILE_NAME} names the upstream, so its key has to come "
+            f"in {PREFIX}UPSTREAM_KEY, or the upstream by --upstream"
+        )
+    value = variables.get(str(item.value))
+    if not value:
+        raise SettingsError(f"{item.origin}: the variable {item.value!r} is not set; set it")
+    found["upstream_key"] = _Found(value, f"variable {item.value}")
+
+
 def _merged(first: _Found | None, second: _Found) -> _Found:
     """The first value; where both are mappings, their union, the first one winning."""
     if first is None:
@@ -343,7 +211,8 @@ def _json_object(variable: str, text: str) -> object:
 
 # --- validation ------------------------------------------------------------------------
 
-_MAPPINGS = frozenset({"keys", "base_urls", "prices"})
+_MAPPINGS = frozenset({"keys", "base_urls", "prices", "serve_keys"})
+_HIDDEN = _MAPPINGS | {"db", "upstream_key", "serve_admin_key"}
 
 
 def _validated(found: Mapping[str, _Found]) -> Settings:
@@ -360,7 +229,7 @@ def _validated(found: Mapping[str, _Found]) -> Settings:
     if name not in Settings.model_fields:
         raise SettingsError(f"unknown setting {name!r}: {_hint(name, list(Settings.model_fields))}")
     where = found[name].origin + "".join(f" → {part!r}" for part in inner if part != "[key]")
-    shown = "" if name in _MAPPINGS or name == "db" else f": {_short(found[name].value)}"
+    shown = "" if name in _HIDDEN else f": {_short(found[name].value)}"
     raise SettingsError(
         f"{where}{shown} is not valid: {_lower(first['msg'])}; set for example {_example(name)}"
     )

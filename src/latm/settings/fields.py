@@ -1,0 +1,242 @@
+"""The settings as values: names, types, bounds, defaults, and what each one is for.
+
+Nothing flows in; `latm.settings` fills these in, and docs/reference/settings.md is made
+from them. Invariant: immutable, and a secret never shows in a ``repr``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from latm.types import Limits
+
+ModelName = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*:\S+$", examples=["openai:gpt-5-mini"])
+]
+
+
+TenantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
+KeyHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _listed(value: object) -> object:
+    """A comma list as a list; anything else as it is."""
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _base_url(value: str) -> str:
+    """An address of the operator's choice: scheme, host and path, no more."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is not an http or https address")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("it holds more than scheme, host and path")
+    return value.rstrip("/")
+
+
+class Price(BaseModel):
+    """Price of a model, in US dollars per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Decimal = Field(ge=0, description="Input tokens, $ per million.")
+    output: Decimal = Field(ge=0, description="Output tokens, $ per million.")
+    cached_input: Decimal | None = Field(
+        default=None, ge=0, description="Input tokens from the cache; like `input` when absent."
+    )
+
+
+class Settings(BaseModel):
+    """All settings of a process. Field ``x`` is variable ``LATM_X`` and key ``x`` of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    home: Path = Field(
+        default_factory=lambda: Path.home() / ".latm",
+        description="Directory of the state: database, embedded models.",
+        examples=["~/.latm"],
+    )
+    db: str | None = Field(
+        default=None,
+        repr=False,
+        min_length=1,
+        description="Database: a path, `:memory:` or a URL; `latm.db` in the home when absent.",
+        examples=["/var/lib/latm/latm.db"],
+    )
+    maker: ModelName = Field(
+        default="local:qwen2.5-coder-1.5b", description="Model that makes tools."
+    )
+    user: ModelName = Field(
+        default="local:qwen2.5-coder-0.5b",
+        description="Light model that fills in a tool's arguments.",
+    )
+    upstream: ModelName | None = Field(
+        default=None, description="Strong model for requests that no tool serves; none when absent."
+    )
+    keys: Mapping[str, SecretStr] = Field(
+        default_factory=dict[str, SecretStr],
+        description=(
+            "API key per provider. Also `LATM_<PROVIDER>_API_KEY`, and the provider's ordinary "
+            "variable such as `OPENAI_API_KEY`."
+        ),
+        examples=['{"openai": "…"}'],
+    )
+    base_urls: Mapping[str, str] = Field(
+        default_factory=dict[str, str],
+        description=(
+            "Base URL per provider; a provider of any name with a base URL speaks the OpenAI "
+            "protocol. Also `LATM_<PROVIDER>_BASE_URL`."
+        ),
+        examples=['{"openai": "http://localhost:8000/v1"}'],
+    )
+    prices: Mapping[str, Price] = Field(
+        default_factory=dict[str, Price],
+        description="Prices that override the price list, by `provider:model`.",
+        examples=['{"openai:gpt-5-mini": {"input": "0.25", "output": "2"}}'],
+    )
+    max_error: float = Field(
+        default=0.01, gt=0, lt=1, description="Greatest wrong-answer rate of a live tool, a share."
+    )
+    confidence: float = Field(
+        default=0.95, gt=0, lt=1, description="Confidence at which `max_error` must hold, a share."
+    )
+    max_tokens: int = Field(
+        default=6000,
+        ge=1,
+        description="Budget for making one tool: input and output tokens of all calls.",
+    )
+    max_cost_usd: Decimal | None = Field(
+        default=None,
+        ge=0,
+        description="Budget for making one tool in US dollars; no bound when absent.",
+        examples=["0.50"],
+    )
+    request_seconds: float = Field(
+        default=120.0, gt=0, description="Time limit of one model call, in seconds.", examples=[120]
+    )
+    sandbox_wall_seconds: float = Field(
+        default=2.0, gt=0, description="Wall time of one call of a tool, in seconds.", examples=[2]
+    )
+    sandbox_cpu_seconds: float = Field(
+        default=1.0, gt=0, description="CPU time of one call of a tool, in seconds.", examples=[1]
+    )
+    sandbox_memory_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=16 * 1024 * 1024,
+        description="Memory of one call of a tool, in bytes.",
+        examples=[268435456],
+    )
+    sandbox_result_bytes: int = Field(
+        default=256 * 1024, ge=1, description="Size of a tool's result as JSON, in bytes."
+    )
+    sandbox_output_bytes: int = Field(
+        default=64 * 1024, ge=0, description="Size of what a tool may print, in bytes."
+    )
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Threads of an embedded model; all cores when absent.",
+        examples=[4],
+    )
+    slots: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Calls that an embedded model answers at the same time.",
+        examples=[1],
+    )
+    seed: int = Field(
+        default=0,
+        ge=0,
+        lt=2**31,
+        description="Seed of the split of cases and of the samples of models.",
+        examples=[0],
+    )
+    without: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="Parts of the search for a tool that are switched off, for measurements.",
+        examples=["known,samples"],
+    )
+    upstream_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
+        default=None,
+        description="Base URL of the OpenAI-compatible API behind the gateway.",
+        examples=["https://api.openai.com/v1"],
+    )
+    upstream_key: SecretStr | None = Field(
+        default=None,
+        description="Key for the API behind the gateway; the client's own one when absent.",
+        examples=["…"],
+    )
+    upstream_key_env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Name of the variable that holds `upstream_key`.",
+        examples=["OPENAI_API_KEY"],
+    )
+    upstream_seconds: float = Field(
+        default=600.0,
+        gt=0,
+        description="Longest silence of the API behind the gateway, in seconds.",
+        examples=[600],
+    )
+    serve_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address that the gateway listens on; loopback only, as long as it has no key.",
+    )
+    serve_port: int = Field(
+        default=8080, ge=0, le=65535, description="Port of the gateway; 0 takes a free one."
+    )
+    serve_workers: int = Field(
+        default=1, ge=1, le=64, description="Processes of the gateway.", examples=[2]
+    )
+    serve_body_bytes: int = Field(
+        default=32 * 1024 * 1024, ge=1024, description="Largest request to the gateway, in bytes."
+    )
+    serve_keys: Mapping[TenantName, KeyHash] = Field(
+        default_factory=dict[str, str],
+        repr=False,
+        description="SHA-256 of the gateway key of each tenant; `latm serve --new-key` makes one.",
+        examples=['{"team-a": "(64 hexadecimal digits)"}'],
+    )
+    serve_admin_key: KeyHash | None = Field(
+        default=None,
+        repr=False,
+        description="SHA-256 of the key of the gateway's administration.",
+        examples=["(64 hexadecimal digits)"],
+    )
+    serve_off: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="Tenants that no tool answers.",
+        examples=["team-a,team-b"],
+    )
+
+    @property
+    def database(self) -> str:
+        """Where the database is: a path, ``:memory:`` or a URL (may hold a password)."""
+        return self.db if self.db is not None else str(self.home / "latm.db")
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of one call of a tool."""
+        return Limits(
+            wall_seconds=self.sandbox_wall_seconds,
+            cpu_seconds=self.sandbox_cpu_seconds,
+            memory_bytes=self.sandbox_memory_bytes,
+            result_bytes=self.sandbox_result_bytes,
+            output_bytes=self.sandbox_output_bytes,
+        )
+
+    def api_key(self, provider: str) -> SecretStr | None:
+        """The API key of a provider, None when there is none."""
+        return self.keys.get(provider)
+
+    def base_url(self, provider: str) -> str | None:
+        """The base URL of a provider, None for the provider's own."""
+        return self.base_urls.get(provider)
