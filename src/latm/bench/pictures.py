@@ -6,10 +6,12 @@ numbers that were handed in, with their units on the axes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from latm.bench.made import GROUPS, Row
 from latm.errors import InputError
 from latm.ledger import Rates, break_even, cost_curve
 
@@ -42,10 +44,49 @@ def draw_costs(rates: Rates, price: str, path: Path) -> Path:
     axes.set_ylabel(f"US dollars, list price of {price}")
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
+    return _saved(figure, axes, path)
+
+
+def draw_making(rows: Sequence[Row], path: Path) -> Path:
+    """Draw what each making spent, and whether a tool came of it.
+
+    Args:
+        rows: in the order to draw them, the first on top.
+
+    Raises:
+        InputError: the extra for pictures is not installed.
+    """
+    plt = _pyplot()
+    families = list(dict.fromkeys(row.family for row in rows))
+    height = 1.4 + 0.17 * len(families)
+    figure, axes = plt.subplots(figsize=(7.2, height), layout="constrained")
+    for n, group in enumerate(GROUPS):
+        for made in (True, False):
+            drawn = [row for row in rows if row.group == group and row.made == made]
+            axes.scatter(
+                [row.usage.total for row in drawn],
+                [families.index(row.family) for row in drawn],
+                s=26,
+                facecolors=f"C{n}" if made else "none",
+                edgecolors=f"C{n}",
+                label=f"{group}: {'made' if made else 'not made'}" if drawn else None,
+            )
+    axes.set_yticks(range(len(families)), families, fontsize=6)
+    axes.set_ylim(len(families) - 0.5, -0.5)
+    # Tools that only copy cost no token, and a logarithm has no zero.
+    axes.set_xscale("symlog", linthresh=100)
+    axes.set_xlim(left=-4)
+    axes.set_xlabel("tokens of one making (linear below 100)")
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.8 / height), ncols=4, fontsize=6)
+    return _saved(figure, axes, path)
+
+
+def _saved(figure: Any, axes: Any, path: Path) -> Path:  # noqa: ANN401 - the extra may be absent
     axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=144)
-    plt.close(figure)
+    _pyplot().close(figure)
     return path
 
 

@@ -12,19 +12,25 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from latm.bench import made
+from latm.bench import making as making_bench
 from latm.bench import sandbox as sandbox_bench
 from latm.bench import solve as solve_bench
 from latm.bench import tasks as tasks_bench
 from latm.bench.cells import Row
 from latm.bench.cells import table as tasks_table
+from latm.bench.families import Family, family
+from latm.bench.families import families as every_family
+from latm.bench.pictures import draw_making
 from latm.cli.output import print_json, progress, say, table
 from latm.errors import InputError
+from latm.making.parts import PARTS
 from latm.runtime import opened
-from latm.settings import load
+from latm.settings import Settings, load
 from latm.using.dispatcher import Dispatcher
 from latm.using.flow import Flow
 
-app = App(name="bench", help="Measure: sandbox, solve, tasks.")
+app = App(name="bench", help="Measure: making, sandbox, solve, tasks.")
 
 Flag = Annotated[bool, Parameter(negative=())]
 
@@ -153,6 +159,135 @@ def tasks(
     print(tasks_table(cells))
     say(f"table: {out / 'table.md'}")
     return 0
+
+
+@app.command
+def making(
+    *,
+    out: Path = Path("out/making"),
+    shared: Path | None = None,
+    groups: str | None = None,
+    families: str | None = None,
+    maker: str | None = None,
+    seeds: str = "1",
+    max_tokens: int | None = None,
+    cases: int = 60,
+    tests: int = 100,
+    without: str = "",
+    ablate: Flag = False,
+    report: Flag = False,
+    json: Flag = False,
+) -> int:
+    """Make tools for many families of questions, test them on fresh ones. Resumable.
+
+    Example: latm bench making --groups everyday --cases 40
+
+    Parameters
+    ----------
+    out
+        Folder of results.jsonl, table.md and making.png; what stands there is not made again.
+    shared
+        Folder of TASK.jsonl, the cases of the paper's tasks; left out when absent.
+    groups
+        Of paper, everyday, gym, untoolable, separated by commas; all when absent.
+    families
+        Names of families, separated by commas, instead of groups.
+    maker
+        Model that writes the tools, provider:model.
+    seeds
+        Each family is made once with each, separated by commas.
+    max_tokens
+        Budget of one making, input and output tokens together.
+    cases
+        Cases for one making.
+    tests
+        Fresh questions after it.
+    without
+        Parts of the search to switch off, separated by commas.
+    ablate
+        Make ten families, or those named, with all parts, then without each in turn:
+        of all parts, or of those in --without.
+    report
+        Make nothing, only count what stands there.
+    json
+        Print one JSON object.
+    """
+    settings = load(maker=maker, max_tokens=max_tokens, without=without or None)
+    if not report:
+        names = families or (",".join(making_bench.ABLATED) if ablate else None)
+        plan = making_bench.Plan(
+            out=out,
+            settings=settings,
+            families=_families(groups, names, shared),
+            pool=every_family(shared=shared),
+            seeds=_numbers("--seeds", seeds),
+            cases=cases,
+            tests=tests,
+            without=_variants(settings) if ablate else (settings.without,),
+        )
+        asyncio.run(_make(plan))
+    rows = made.newest(tuple(made.read_rows(out / made.RESULTS)))
+    text = made.report(rows)
+    if rows:
+        _publish(out, settings.maker, rows, text)
+    if json:
+        print_json(made.as_json(rows))
+    else:
+        print(text)
+    return 0
+
+
+def _families(groups: str | None, names: str | None, shared: Path | None) -> tuple[Family, ...]:
+    """The families asked for.
+
+    Raises:
+        InputError: no such group, or one that is not to be had without ``--shared``.
+        UnknownNameError: no such family.
+    """
+    if names is not None:
+        return tuple(family(name.strip(), shared=shared) for name in names.split(","))
+    every = every_family(shared=shared)
+    if groups is None:
+        return every
+    wanted = [group.strip() for group in groups.split(",")]
+    for group in wanted:
+        if group not in made.GROUPS:
+            raise InputError(f"--groups {group!r}: choose from {', '.join(made.GROUPS)}")
+        if group == "paper" and shared is None:
+            raise InputError("--groups 'paper' needs --shared, the folder of the tasks' cases")
+    return tuple(one for one in every if one.group in wanted)
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    numbers = [number.strip() for number in text.split(",")]
+    if not all(number.isdecimal() for number in numbers):
+        raise InputError(f"{option} {text!r}: give whole numbers, such as 1,2,3")
+    return tuple(map(int, numbers))
+
+
+def _variants(settings: Settings) -> tuple[tuple[str, ...], ...]:
+    """Nothing switched off, then each part by itself."""
+    return ((), *((part,) for part in settings.without or PARTS))
+
+
+async def _make(plan: making_bench.Plan) -> None:
+    name = plan.settings.maker
+    total = len(plan.families) * len(plan.seeds) * len(plan.without)
+    say(f"{total} makings with {name}; what stands in {plan.out} is not made again")
+    async with opened(plan.settings.model_copy(update={"db": ":memory:"})) as runtime:
+        await making_bench.run(
+            plan, {name: runtime.model(name)}, done=lambda row: say(made.summary(row))
+        )
+
+
+def _publish(out: Path, maker: str, rows: tuple[made.Row, ...], text: str) -> None:
+    (out / "table.md").write_text(text, encoding="utf-8")
+    say(f"table: {out / 'table.md'}")
+    drawn = [row for row in rows if row.maker == maker and not row.without]
+    try:
+        say(f"picture: {draw_making(drawn, out / 'making.png')}")
+    except InputError as error:  # without the extra the numbers are there all the same
+        say(str(error))
 
 
 def _ms(value: float | None) -> str:
