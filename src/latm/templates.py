@@ -165,7 +165,12 @@ def _number_text(value: Json, decimals: int | None, comma: str) -> str | None:
 
 
 def render_value(slot: Slot, value: Json) -> str | None:
-    """The text of a value in a slot, or None when the value does not fit its type."""
+    """The text of a value in a slot, or None when the value does not fit its type.
+
+    A text that can stand in the slot is as good as the value that it would be read as.
+    """
+    if isinstance(value, str):
+        return value if fits(slot, value) else None
     match slot.kind:
         case "list":
             text = _list_text(slot, value)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from latm.execution import matcher_of
 from latm.induction import Cluster, induce
 from latm.making.budget import Budget
-from latm.making.maker import Candidate, Maker, Terms
+from latm.making.maker import Candidate, Maker
 from latm.making.paper import MIN_SHOWN, Accepted, PaperMaker
 from latm.making.parts import PATIENCE
+from latm.making.plan import Terms
 from latm.making.shape import MIN_HELD_OUT, Order, Shape, build_shape, unmakeable
-from latm.making.toolable import patience, prospects
+from latm.making.toolable import Prospects, patience, prospects
 from latm.making.verifier import Verifier
 from latm.making.wrapper import wrap
 from latm.types import Case, Provenance, Tool, Verdict
@@ -57,11 +58,16 @@ async def make(
     made.held_out_uncovered = len(held_out[-1])
     for index, cluster in enumerate(clusters):
         cases = [order.shown[i] for i in cluster.members]
+        if made.reasons and not made.tools and _given_up(order, outlook):
+            break
         if cluster.template is None:
             # Comes last: what is left of the budget is the paper's form to spend.
             rest = (len(made.tools), cases, held_out[-1])
             subject = f"no template covers {len(cases)} of {len(order.shown)} shown questions"
-            result = await _make_rest(order, rest, paper, patience(outlook))
+            if _given_up(order, outlook):
+                result = "nothing in the cases says that the answers are computed"
+            else:
+                result = await _make_rest(order, rest, paper)
         else:
             shape = build_shape(len(made.tools), cluster.template, cases)
             subject = f"shape {index} ({len(cases)} shown cases)"
@@ -87,16 +93,18 @@ async def make(
     return made
 
 
+def _given_up(order: Order, outlook: Prospects) -> bool:
+    """Whether the first shape without a tool is enough to leave the others alone."""
+    return outlook.verdict != "computable" and PATIENCE not in order.without
+
+
 async def _make_rest(
     order: Order,
     rest: tuple[int, Sequence[Case], Sequence[Case]],
     paper: PaperMaker,
-    calls: int | None,
 ) -> Accepted | str:
     """The tool for questions that no template covers, or the reason for none."""
     index, shown, held_out = rest
-    if calls is not None and PATIENCE not in order.without:
-        return "nothing in the cases says that the answers are computed"
     if len(shown) < MIN_SHOWN or len(held_out) < MIN_HELD_OUT:
         return "they keep the light model for their arguments"
     return await paper.make(order, index, shown, held_out)

@@ -14,32 +14,26 @@ last: fresh samples under another strategy help more (LATM reports 2 of 60 repai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from latm.execution import Executor
-from latm.making import parts
+from latm.making import parts, plan
 from latm.making.adapters import adapted, completed
-from latm.making.brief import Brief, brief_of, seen_by
+from latm.making.brief import Brief, brief_of
 from latm.making.budget import Budget
 from latm.making.checks import Finding, lint, parse_solver
-from latm.making.combining import (
-    by_cases,
-    distinctions,
-    field_brief,
-    of_fields,
-    part_of,
-)
+from latm.making.combining import by_cases, distinctions, of_fields, part_of
 from latm.making.copies import copies_of
+from latm.making.plan import Step, Terms
 from latm.making.portfolio import ordered
-from latm.making.prompts import Strategy, propose, repair
-from latm.making.shape import Shape, as_text, numbers_only
+from latm.making.prompts import propose, repair
+from latm.making.shape import Shape
 from latm.making.trials import Draft, Trial, run
 from latm.models import Model
-from latm.types import ChatRequest, Returned, Solver, Usage
+from latm.types import Returned, Solver, Usage
 
 _REPAIRS = 2
-_SAMPLED = 4
 _CASE_CALLS = 3
 _FIELD_CALLS = 4
 
@@ -66,40 +60,6 @@ class Candidate:
     shape: Shape
     solver: Solver
     attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a search may use.
-
-    Attributes:
-        known: solvers that are tried before a model is asked.
-        without: parts of the search that are switched off (`latm.making.parts`).
-        won: how many earlier tools each strategy has made.
-        patience: model calls without any example passed after which the search ends;
-            None: only the budget ends it.
-        chance: examples that come out right by one constant answer; passing no more of them
-            shows nothing.
-        slots: samples asked for at the same time.
-    """
-
-    seed: int = 0
-    known: tuple[Solver, ...] = ()
-    without: frozenset[str] = frozenset()
-    won: Mapping[str, int] = field(default_factory=dict[str, int])
-    patience: int | None = None
-    chance: int = 0
-    slots: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One call of the model."""
-
-    brief: Brief
-    strategy: str
-    temperature: float
-    request: ChatRequest
 
 
 Report = Callable[[Attempt], None]
@@ -136,16 +96,15 @@ class _Search:
     partial: list[Trial] = field(default_factory=list[Trial])
     calls: int = 0
 
-    def on(self, part: str) -> bool:
-        return part not in self.terms.without
-
     async def run(self, shape: Shape) -> AsyncIterator[Candidate]:
         async for candidate in self._free(shape):
             yield candidate
-        for brief in self._briefs(shape):
+        for brief in plan.briefs(shape, self.terms):
+            if self._gives_up():
+                return
             async for candidate in self._asked(brief):
                 yield candidate
-        plain = self._brief(brief_of(shape))
+        plain = plan.first_brief(shape, self.terms)
         for stage in (self._by_fields, self._by_cases, self._repairs):
             async for candidate in stage(plain):
                 yield candidate
@@ -155,14 +114,14 @@ class _Search:
     async def _free(self, shape: Shape) -> AsyncIterator[Candidate]:
         """Known solvers, and answers that are copies."""
         plain = brief_of(shape)
-        known = self.terms.known if self.on(parts.KNOWN) else ()
+        known = self.terms.known if self.terms.allow(parts.KNOWN) else ()
         for solver in known:
             if len(solver.parameters) == len(shape.parameters):
                 async for candidate in self._kept(
                     Draft(plain, solver.source, solver.entry), parts.KNOWN
                 ):
                     yield candidate
-        copies = copies_of(shape) if self.on(parts.COPIES) else None
+        copies = copies_of(shape) if self.terms.allow(parts.COPIES) else None
         if copies and not copies.missing:
             found = [copies.found[n] for n in range(len(copies.found))]
             value = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
@@ -178,26 +137,9 @@ class _Search:
 
     # --- the model is asked ------------------------------------------------------------
 
-    def _brief(self, plain: Brief) -> Brief:
-        """The brief as it is asked first: options by their text, copied fields left out."""
-        if self.on("options"):
-            plain = seen_by(("options",), plain)
-        copies = copies_of(plain.shape) if self.on(parts.COPIES) else None
-        if copies and copies.found and copies.missing:
-            plain = field_brief(plain, copies.found, copies.missing)
-        return plain
-
-    def _briefs(self, shape: Shape) -> Iterator[Brief]:
-        """The forms in which a shape is put to the model, likeliest first."""
-        plain = self._brief(brief_of(shape))
-        hours = seen_by(("hours",), plain) if self.on("hours") else plain
-        if hours != plain:
-            yield hours
-        yield plain
-
     async def _asked(self, brief: Brief) -> AsyncIterator[Candidate]:
         """Greedy over what suits, samples over the likeliest, greedy over the rest."""
-        for batch in self._plan(brief):
+        for batch in plan.batches(brief, self.terms, self._hard):
             for step, trial, usage in await self._tried(batch):
                 if trial is None:
                     continue
@@ -206,54 +148,11 @@ class _Search:
             if self._gives_up():
                 return
 
-    def _plan(self, brief: Brief) -> Iterator[list[_Step]]:
-        terms = self.terms
-        strategies = ordered(brief, terms.won, terms.without)
-        suited = [s for s in strategies if s.when(brief)]
-        for strategy in suited:
-            yield self._steps(brief, [strategy], 0.0, terms.seed)
-        if self.on(parts.SAMPLES):
-            for number, temperature in enumerate((0.7, 1.0)):
-                yield from self._batches(brief, suited[:_SAMPLED], temperature, terms.seed + number)
-        for strategy in strategies[len(suited) :]:
-            yield self._steps(brief, [strategy], 0.0, terms.seed)
-        if self.on(parts.SAMPLES):
-            for number in range(2, 5):
-                yield from self._batches(brief, suited[:_SAMPLED], 0.9, terms.seed + number)
-
-    def _batches(
-        self, brief: Brief, strategies: Sequence[Strategy], temperature: float, seed: int
-    ) -> Iterator[list[_Step]]:
-        width = self.terms.slots
-        for n in range(0, len(strategies), width):
-            yield self._steps(brief, strategies[n : n + width], temperature, seed)
-
-    def _steps(
-        self, brief: Brief, strategies: Sequence[Strategy], temperature: float, seed: int
-    ) -> list[_Step]:
-        steps: list[_Step] = []
-        for strategy in strategies:
-            view = self._viewed(brief, strategy)
-            if view is not None:
-                request = propose(view, strategy, temperature=temperature, seed=seed)
-                steps.append(_Step(view, strategy.name, temperature, request))
-        return steps
-
-    def _viewed(self, brief: Brief, strategy: Strategy) -> Brief | None:
-        """The brief in the form that a strategy asks with; None when that changes nothing."""
-        if strategy.view == "all":
-            return brief
-        change = numbers_only if strategy.view == "numbers" else as_text
-        shape = change(brief.shape)
-        if shape == brief.shape:
-            return brief if strategy.hint else None
-        return self._brief(brief_of(shape))
-
-    async def _tried(self, steps: Sequence[_Step]) -> list[tuple[_Step, Trial | None, Usage]]:
+    async def _tried(self, steps: Sequence[Step]) -> list[tuple[Step, Trial | None, Usage]]:
         """Ask for the steps of a batch at once, then run what came back, one by one."""
         allowed = [step for step in steps if self.budget.allows(step.request)]
         replies = await asyncio.gather(*(self.model.chat(step.request) for step in allowed))
-        done: list[tuple[_Step, Trial | None, Usage]] = []
+        done: list[tuple[Step, Trial | None, Usage]] = []
         for step, reply in zip(allowed, replies, strict=True):
             self.budget.spend(reply)
             self.calls += 1
@@ -267,7 +166,7 @@ class _Search:
             done.append((step, trial, reply.usage))
         return done
 
-    def _draft(self, step: _Step, reply: str) -> Draft | str:
+    def _draft(self, step: Step, reply: str) -> Draft | str:
         """The function in a reply, or why it is not tried."""
         parsed = parse_solver(reply, step.brief.entry)
         if isinstance(parsed, Finding):
@@ -304,23 +203,30 @@ class _Search:
 
     async def _mended(self, trial: Trial) -> AsyncIterator[tuple[str, Trial]]:
         """Trials that pass after a change that no model was asked for."""
-        drafts = [trial.draft, *completed(trial.draft)] if self.on(parts.ADAPTERS) else []
+        drafts = [trial.draft, *completed(trial.draft)] if self.terms.allow(parts.ADAPTERS) else []
         for draft in drafts:
             first = trial if draft is trial.draft else await run(self.executor, draft)
             form = None if first.passes_all else adapted(first)
             again = await run(self.executor, form) if form else first
             if again.passes_all:
                 yield parts.ADAPTERS, again
-        if self.on(parts.BY_CASES) and trial.passed:
+        if self.terms.allow(parts.BY_CASES) and trial.passed:
             joined = by_cases(trial.draft.brief, self.partial)
             again = await run(self.executor, joined) if joined else trial
             if again.passes_all:
                 yield parts.BY_CASES, again
 
+    def _hard(self) -> Collection[int]:
+        """What the best partial candidate gets wrong."""
+        if not self.partial:
+            return ()
+        best = max(self.partial, key=lambda t: len(t.passed))
+        return frozenset(range(len(best.draft.brief.examples))) - best.passed
+
     def _gives_up(self) -> bool:
         """Whether nothing at all has come out right for longer than the prospects are worth."""
         patience = self.terms.patience
-        if patience is None or not self.on(parts.PATIENCE) or self.calls < patience:
+        if patience is None or not self.terms.allow(parts.PATIENCE) or self.calls < patience:
             return False
         return all(len(trial.passed) <= self.terms.chance for trial in self.partial)
 
@@ -329,7 +235,7 @@ class _Search:
     async def _by_fields(self, brief: Brief) -> AsyncIterator[Candidate]:
         """Each field of the answer by a function of its own."""
         copies = copies_of(brief.shape)
-        if not self.on(parts.BY_FIELDS) or len(copies.missing) < 2 or self._gives_up():
+        if not self.terms.allow(parts.BY_FIELDS) or len(copies.missing) < 2 or self._gives_up():
             return
         plain = brief_of(brief.shape)
         drafts: dict[int, Draft] = {}
@@ -349,7 +255,7 @@ class _Search:
     async def _first(self, brief: Brief, number: int) -> Draft | None:
         """The first function that gives one field of every shown answer."""
         for strategy in ordered(brief, self.terms.won, self.terms.without)[:_FIELD_CALLS]:
-            step = _Step(
+            step = Step(
                 brief,
                 f"{strategy.name} of field {number}",
                 0.0,
@@ -367,7 +273,7 @@ class _Search:
 
     async def _by_cases(self, brief: Brief) -> AsyncIterator[Candidate]:
         """Each form of the arguments by a function of its own."""
-        if not self.on(parts.BY_CASES) or self._gives_up():
+        if not self.terms.allow(parts.BY_CASES) or self._gives_up():
             return
         for distinction in list(distinctions(brief))[:1]:
             for members in distinction.groups.values():
@@ -375,7 +281,7 @@ class _Search:
                     continue
                 part = part_of(brief, members)
                 for strategy in ordered(part, self.terms.won, self.terms.without)[:_CASE_CALLS]:
-                    steps = self._steps(part, [strategy], 0.0, self.terms.seed)
+                    steps = plan.steps(part, [strategy], self.terms)
                     solved = False
                     for _, trial, usage in await self._tried(steps):
                         if trial is None:
@@ -391,14 +297,14 @@ class _Search:
 
     async def _repairs(self, brief: Brief) -> AsyncIterator[Candidate]:
         """The best partial candidate again, with its first failure."""
-        for number in range(_REPAIRS if self.on(parts.REPAIR) else 0):
-            if not self.partial:
+        for number in range(_REPAIRS if self.terms.allow(parts.REPAIR) else 0):
+            if not self.partial or self._gives_up():
                 return
             best = max(self.partial, key=lambda t: len(t.passed))
             request = repair(
                 best.draft.brief, best.draft.source, best.failure, seed=self.terms.seed + number
             )
-            step = _Step(best.draft.brief, parts.REPAIR, 0.4, request)
+            step = Step(best.draft.brief, parts.REPAIR, 0.4, request)
             for _, trial, usage in await self._tried([step]):
                 if trial is not None:
                     async for candidate in self._judged(trial, parts.REPAIR, 0.4, usage):

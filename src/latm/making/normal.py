@@ -12,7 +12,11 @@ what it does not know, and goes back by its partner.
 def latm_letter(value, options):
     """The letter of the option that a value names; None when none or several do."""
     wanted = str(value).strip().lower()
-    found = [n for n, option in enumerate(options) if str(option).strip().lower() == wanted]
+    found = [
+        n
+        for n, option in enumerate(options)
+        if option == value or str(option).strip().lower() == wanted
+    ]
     return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[found[0]] if len(found) == 1 else None
 
 

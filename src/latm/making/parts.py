@@ -11,8 +11,19 @@ SAMPLES = "samples"
 BY_CASES = "by-cases"
 BY_FIELDS = "by-fields"
 REPAIR = "repair"
+COUNTEREXAMPLES = "counterexamples"
 PATIENCE = "patience"
 ADAPTERS = "adapters"
 
-STAGES = (KNOWN, COPIES, SAMPLES, BY_CASES, BY_FIELDS, REPAIR, PATIENCE, ADAPTERS)
+STAGES = (
+    KNOWN,
+    COPIES,
+    COUNTEREXAMPLES,
+    SAMPLES,
+    BY_CASES,
+    BY_FIELDS,
+    REPAIR,
+    PATIENCE,
+    ADAPTERS,
+)
 PARTS: tuple[str, ...] = (*STAGES, *VIEWS, *(strategy.name for strategy in PORTFOLIO))

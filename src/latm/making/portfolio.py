@@ -24,10 +24,6 @@ _SMALL_VOCABULARY = 12
 _SHORT = 80
 
 
-def _numbers(brief: Brief) -> bool:
-    return any(_is_number(v) for v in _leaves(brief))
-
-
 def _many_numbers(brief: Brief) -> bool:
     numbers = [sum(map(_is_number, _flat(list(e.arguments)))) for e in brief.examples]
     return bool(numbers) and min(numbers) >= 3 and _is_number(brief.examples[0].wanted)
@@ -97,15 +93,15 @@ PORTFOLIO = (
     Strategy(
         "brute-force",
         hint="Use a brute force search over all candidates.",
-        view="numbers",
+        view="focus",
         when=_many_numbers,
     ),
     Strategy("simulate", hint="Simulate the steps one after the other.", when=_turns),
     Strategy("dates", hint="Use the datetime module.", when=_dates),
     Strategy("examples", many=True, when=_short),
+    Strategy("focus", view="focus"),
     Strategy("assertions", task=False),
     Strategy("sort-key", hint="Sort with a key.", when=_reordered),
-    Strategy("numbers", view="numbers", when=_numbers),
     Strategy("exact-decimals", hint="Use the decimal module.", when=_decimals),
     Strategy("regular-expression", hint="Extract with re, then compute.", when=_texts),
     Strategy("split-map-join", hint="Split, convert each piece, join again.", when=_texts),

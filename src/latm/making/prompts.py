@@ -11,7 +11,7 @@ in the portfolio: from assertions alone the embedded model returns a list unsort
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,22 +40,29 @@ class Strategy:
     name: str
     task: bool = True
     hint: str = ""
-    view: Literal["all", "numbers", "text"] = "all"
+    view: Literal["all", "focus", "text"] = "all"
     many: bool = False
     when: Callable[[Brief], bool] = lambda _: True
 
 
-def propose(brief: Brief, strategy: Strategy, *, temperature: float, seed: int) -> ChatRequest:
+def propose(
+    brief: Brief,
+    strategy: Strategy,
+    *,
+    temperature: float,
+    seed: int,
+    hard: Collection[int] = (),
+) -> ChatRequest:
     """Ask for the function of a brief.
 
     Args:
         temperature: 0 is greedy; a seed makes a sample repeatable.
+        hard: numbers of examples that the best function so far gets wrong: shown first.
     """
-    chosen = (
-        choose_examples(brief.examples, 12, _MANY_CHARACTERS)
-        if strategy.many
-        else choose_examples(brief.examples)
-    )
+    most, room = (12, _MANY_CHARACTERS) if strategy.many else (4, _SHOWN_CHARACTERS)
+    wrong = choose_examples([brief.examples[n] for n in sorted(hard)], most, room // 2)
+    others = [e for e in brief.examples if e not in wrong]
+    chosen = [*wrong, *choose_examples(others, max(2, most - len(wrong)), room)]
     lines = ["Write a Python function that makes all assertions true.", ""]
     if strategy.task:
         lines += ["It answers questions of this form:", _quoted(described(brief)), ""]

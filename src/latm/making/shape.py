@@ -164,15 +164,29 @@ def _distinct(slots: Sequence[Slot], rows: Sequence[Mapping[str, Json]]) -> list
 # --- views -----------------------------------------------------------------------------
 
 
-def numbers_only(shape: Shape) -> Shape:
-    """The shape without its words: what stands beside numbers is mostly scenery."""
+def without_scenery(shape: Shape) -> Shape:
+    """The shape without words that only set the scene.
+
+    Beside numbers all words are scenery; among texts those are whose values keep recurring
+    while the answers differ.
+    """
     given = {name for p in shape.parameters for name in p.slots}
     slots = [slot for slot in shape.template.slots if slot.name in given]
-    numeric = [slot for slot in slots if slot.kind in ("integer", "decimal")]
-    scenery = {slot.kind for slot in slots if slot not in numeric}
-    if not numeric or not scenery or not scenery <= {"word", "text", "choice"}:
+    kept = [slot for slot in slots if slot.kind in ("integer", "decimal")]
+    if not kept:
+        kept = [slot for slot in slots if not _recurs(shape, slot)]
+    scenery = {slot.kind for slot in slots if slot not in kept}
+    if not kept or not scenery or not scenery <= {"word", "text", "choice"}:
         return shape
-    return _again(shape, (shape.template, shape.answer), folded(shape.template, numeric))
+    return _again(shape, (shape.template, shape.answer), folded(shape.template, kept))
+
+
+def _recurs(shape: Shape, slot: Slot) -> bool:
+    """Whether a slot holds fewer different values than half of the answers there are."""
+    number = [s.name for s in shape.template.slots].index(slot.name)
+    rows = [matcher_of(shape.template).match(e.case.question) for e in shape.examples]
+    values = {repr(row[number]) for row in rows if row is not None}
+    return 2 * len(values) <= len({e.case.answer for e in shape.examples})
 
 
 def as_text(shape: Shape) -> Shape:

@@ -1,0 +1,163 @@
+"""The plan of a search: which calls of the model are worth making, in which order.
+
+A `Shape` and the `Terms` of the search flow in; batches of steps flow out, likeliest first,
+each step a brief with the request that asks for it. Invariant: a plan is made of shown
+cases alone and is the same for the same terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from latm.making import parts
+from latm.making.brief import Brief, brief_of, seen_by
+from latm.making.combining import field_brief
+from latm.making.copies import copies_of
+from latm.making.portfolio import ordered
+from latm.making.prompts import Strategy, propose
+from latm.making.shape import Shape, as_text, without_scenery
+from latm.types import ChatRequest, Solver
+
+_SAMPLED = 4
+"""Strategies that are sampled: the likeliest ones."""
+
+_EARLY = (0.7, 1.0)
+_LATE = (0.9, 0.9, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a search may use.
+
+    Attributes:
+        known: solvers that are tried before a model is asked.
+        without: parts of the search that are switched off (`latm.making.parts`).
+        won: how many earlier tools each strategy has made.
+        patience: model calls without a sign of success after which the search ends;
+            None: only the budget ends it.
+        chance: examples that come out right by one constant answer; passing no more of them
+            shows nothing.
+        slots: samples asked for at the same time.
+    """
+
+    seed: int = 0
+    known: tuple[Solver, ...] = ()
+    without: frozenset[str] = frozenset()
+    won: Mapping[str, int] = field(default_factory=dict[str, int])
+    patience: int | None = None
+    chance: int = 0
+    slots: int = 1
+
+    def allow(self, part: str) -> bool:
+        """Whether a part of the search is switched on."""
+        return part not in self.without
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of the model."""
+
+    brief: Brief
+    strategy: str
+    temperature: float
+    request: ChatRequest
+
+
+def briefs(shape: Shape, terms: Terms) -> Iterator[Brief]:
+    """The forms in which a shape is put to the model, likeliest first."""
+    plain = first_brief(shape, terms)
+    hours = seen_by(("hours",), plain) if terms.allow("hours") else plain
+    if hours != plain:
+        yield hours
+    yield plain
+
+
+def first_brief(shape: Shape, terms: Terms) -> Brief:
+    """The brief as it is asked first: options by their text, copied fields left out."""
+    brief = brief_of(shape)
+    if terms.allow("options"):
+        brief = seen_by(("options",), brief)
+    copies = copies_of(shape) if terms.allow(parts.COPIES) else None
+    if copies and copies.found and copies.missing:
+        brief = field_brief(brief, copies.found, copies.missing)
+    return brief
+
+
+def batches(brief: Brief, terms: Terms, hard: Hard) -> Iterator[list[Step]]:
+    """Greedy over what suits, then counterexamples, samples, and greedy over the rest."""
+    strategies = ordered(brief, terms.won, terms.without)
+    suited = [s for s in strategies if s.when(brief)]
+    for strategy in suited:
+        yield steps(brief, [strategy], terms)
+    if terms.allow(parts.COUNTEREXAMPLES) and hard():
+        yield steps(brief, suited[:1], terms, Round(parts.COUNTEREXAMPLES, hard=hard()))
+    yield from _samples(brief, suited[:_SAMPLED], (terms, hard), _EARLY)
+    for strategy in strategies[len(suited) :]:
+        yield steps(brief, [strategy], terms)
+    yield from _samples(brief, suited[:_SAMPLED], (terms, hard), _LATE)
+
+
+Hard = Callable[[], Collection[int]]
+"""Numbers of the examples that the best function so far gets wrong; none without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How the steps of a round are asked for; the number makes samples differ."""
+
+    name: str = ""
+    temperature: float = 0.0
+    number: int = 0
+    hard: Collection[int] = ()
+
+
+def _samples(
+    brief: Brief,
+    strategies: Sequence[Strategy],
+    known: tuple[Terms, Hard],
+    temperatures: Sequence[float],
+) -> Iterator[list[Step]]:
+    terms, hard = known
+    if not terms.allow(parts.SAMPLES):
+        return
+    for number, temperature in enumerate(temperatures):
+        for n in range(0, len(strategies), terms.slots):
+            chosen = strategies[n : n + terms.slots]
+            wrong = hard() if terms.allow(parts.COUNTEREXAMPLES) else ()
+            # Seeds differ from round to round, and between the early and the late ones.
+            turn = Round("", temperature, len(temperatures) * 10 + number, wrong)
+            yield steps(brief, chosen, terms, turn)
+
+
+_GREEDY = Round()
+
+
+def steps(
+    brief: Brief, strategies: Sequence[Strategy], terms: Terms, turn: Round = _GREEDY
+) -> list[Step]:
+    """The calls for some strategies, less those whose view changes nothing."""
+    found: list[Step] = []
+    for strategy in strategies:
+        view = _viewed(brief, strategy, terms)
+        if view is not None:
+            request = propose(
+                view,
+                strategy,
+                temperature=turn.temperature,
+                seed=terms.seed + turn.number,
+                hard=turn.hard,
+            )
+            found.append(Step(view, turn.name or strategy.name, turn.temperature, request))
+    return found
+
+
+def _viewed(brief: Brief, strategy: Strategy, terms: Terms) -> Brief | None:
+    """The brief in the form that a strategy asks with; None when that changes nothing."""
+    if strategy.view == "all":
+        return brief
+    change = without_scenery if strategy.view == "focus" else as_text
+    shape = change(brief.shape)
+    if shape == brief.shape:
+        return brief if strategy.hint else None
+    return first_brief(shape, terms)
