@@ -4,31 +4,38 @@ Texts flow in, yes or no flows out. Invariant: linear in the text, whatever it s
 
 "Sort these: pear fig but only those with p" has the form of "Sort these: pear fig", and the
 wrong answer to it would look right. A slot whose observed values hold no such words does
-not take a value that does. Words that are as often plain data ("ignore", "order") only
-count in company; among the items of a list the small words of grammar count as well.
+not take a value that does. Words that are as often plain data ("ignore", "order") count in
+company only; in a list of words, beside each other, and so do the small words of grammar.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _TELLING = frozenset(
-    "not don't doesn't dont isn't aren't never except excepting excluding unless without only "
+    "not never except excepting excluding unless without only "
     "if but however otherwise neither nor although though "
     "nicht kein keine keinen keiner außer ohne nur wenn aber sondern jedoch "
     "sans sauf jamais seulement uniquement mais pas "
     "nunca excepto sino pero solamente únicamente".split()
 )
+_LISTED = frozenset("don't doesn't dont isn't aren't if".split())
+"""Of these some stand in lists of common words."""
+
+_CONTRACTED = frozenset("don't dont doesn't isn't aren't mustn't shouldn't".split())
 _DOUBTFUL = frozenset(
-    "no ignore ignoring reverse reversed exclude skip omit avoid instead order ordered "
+    "no ignore ignoring include reverse reversed exclude skip omit avoid instead order ordered "
     "ascending descending duplicates twice also then again afterwards must should "
     "nie falls statt ne si sin salvo solo sólo menos".split()
 )
 _GRAMMAR = frozenset(
     "the a an this that these those which whose who what of in by with to from at for on as "
     "and or than it its them they is are be was were do does all each every any i you my your "
-    "please und oder der die das mit et ou les des avec y los las con".split()
+    "please".split()
 )
+_FOREIGN = frozenset("und oder der die das mit et ou les des avec y los las con".split())
+_ODD = _CONTRACTED | _DOUBTFUL | _GRAMMAR
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # "Mr. Jones" and "J. Smith" go on after their points.
 _SENTENCE_END = re.compile(
@@ -39,14 +46,15 @@ _SENTENCE_END = re.compile(
 
 def orders(text: str) -> bool:
     """Whether a text holds words that order, negate or exempt."""
-    words = _words(text)
-    return not words.isdisjoint(_TELLING) or len(words & _DOUBTFUL) > 1
+    words = frozenset(_words(text))
+    return not words.isdisjoint(_TELLING | _CONTRACTED) or len(words & _DOUBTFUL) > 1
 
 
 def orders_among(text: str) -> bool:
-    """The same for a list of words, where grammar is as much out of place."""
+    """The same for a list of words, which may be any words: "same dot ignore"."""
     words = _words(text)
-    return not words.isdisjoint(_TELLING) or len(words & (_DOUBTFUL | _GRAMMAR)) > 1
+    odd = [word in _ODD for word in words]
+    return not _TELLING.isdisjoint(words) or any(one and two for one, two in pairwise(odd))
 
 
 def goes_on(text: str) -> bool:
@@ -54,8 +62,8 @@ def goes_on(text: str) -> bool:
     return _SENTENCE_END.search(text) is not None
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.casefold().replace("’", "'")))
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold().replace("’", "'"))
 
 
 __all__ = ["goes_on", "orders", "orders_among"]
