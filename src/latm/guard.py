@@ -20,9 +20,6 @@ _TELLING = frozenset(
     "sans sauf jamais seulement uniquement mais pas "
     "nunca excepto sino pero solamente únicamente".split()
 )
-_LISTED = frozenset("don't doesn't dont isn't aren't if".split())
-"""Of these some stand in lists of common words."""
-
 _CONTRACTED = frozenset("don't dont doesn't isn't aren't mustn't shouldn't".split())
 _DOUBTFUL = frozenset(
     "no ignore ignoring include reverse reversed exclude skip omit avoid instead order ordered "
@@ -32,9 +29,8 @@ _DOUBTFUL = frozenset(
 _GRAMMAR = frozenset(
     "the a an this that these those which whose who what of in by with to from at for on as "
     "and or than it its them they is are be was were do does all each every any i you my your "
-    "please".split()
+    "please und oder der die das mit et ou les des avec y los las con".split()
 )
-_FOREIGN = frozenset("und oder der die das mit et ou les des avec y los las con".split())
 _ODD = _CONTRACTED | _DOUBTFUL | _GRAMMAR
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # "Mr. Jones" and "J. Smith" go on after their points.

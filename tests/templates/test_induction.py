@@ -194,7 +194,8 @@ def test_values_that_recur_are_a_closed_choice_and_values_still_coming_are_not()
     [
         "Sort these: pear fig but only those with p",
         "Sort these: pear fig not kiwi",
-        "Sort these: pear fig in reverse order",
+        "Sort these: pear fig in reverse",
+        "Sort these: pear fig and don't include kiwi",
         "Sort these: pear fig in descending order",
         "Sort these: pear fig without duplicates",
         "Sort these: pear fig nur mit p",
@@ -204,7 +205,8 @@ def test_values_that_recur_are_a_closed_choice_and_values_still_coming_are_not()
 def test_a_list_of_words_does_not_swallow_an_instruction(question: str) -> None:
     template = induce_template(drawn(sorting))
     assert template is not None
-    assert Matcher(template).match("Sort these: pear ignore fig") is not None
+    for words in ("pear ignore fig", "a pear i fig dont kiwi be plum order"):
+        assert Matcher(template).match(f"Sort these: {words}") is not None
     assert Matcher(template).match(question) is None
 
 
