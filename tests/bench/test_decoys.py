@@ -15,8 +15,8 @@ from latm.bench.decoys import (
     OTHER,
     Decoy,
     EditKind,
+    decoy_of,
     edited,
-    edited_as,
     form_of,
     strangers,
 )
@@ -28,12 +28,12 @@ HOURS = [
 ]
 
 
-def edit_of(kind: EditKind, cases: list[Case], seed: int = 1) -> list[tuple[str, bool]]:
-    """Each case's question, edited, and whether its answer is no longer the right one."""
+def edit_of(kind: EditKind, cases: list[Case], seed: int = 1) -> list[tuple[str, str | None]]:
+    """Each case's question, edited, with the answer that is right now."""
     form = form_of([case.question for case in cases])
     dice = random.Random(seed)
-    edits = [edited_as(kind, case, cases[0], form, dice) for case in cases]
-    return [(edit.text, edit.changes_answer) for edit in edits if edit]
+    decoys = [decoy_of(kind, case, cases[0], form, dice) for case in cases]
+    return [(decoy.question, decoy.right) for decoy in decoys if decoy]
 
 
 # --- edits -----------------------------------------------------------------------------
@@ -42,7 +42,7 @@ def edit_of(kind: EditKind, cases: list[Case], seed: int = 1) -> list[tuple[str,
 def test_a_request_is_negated_where_it_stands() -> None:
     assert edit_of("negation", HOURS)[0] == (
         "What is not the pay for 3 hours at 10 EUR an hour?",
-        True,
+        None,
     )
     (first, _), *_ = edit_of("negation", list(words.cases(1, 10)))
     assert first.startswith("Do not sort the following words alphabetically: List: ")
@@ -53,24 +53,35 @@ def test_a_statement_is_not_taken_for_the_request() -> None:
     assert edit_of("negation", cases)[0][0] == "The box is red.\nHow heavy is not it?"
 
 
-def test_a_unit_is_changed_everywhere_in_the_question() -> None:
-    cases = [Case(f"{n} EUR and {n} EUR make how many?", f"{2 * n}") for n in (1, 2)]
+def test_a_unit_of_the_request_is_changed_everywhere_in_the_question() -> None:
+    cases = [Case(f"{n} miles and {n} miles are how many miles?", f"{2 * n}") for n in (1, 2)]
     assert edit_of("unit", cases) == [
-        ("1 USD and 1 USD make how many?", True),
-        ("2 USD and 2 USD make how many?", True),
+        ("1 litres and 1 litres are how many litres?", None),
+        ("2 litres and 2 litres are how many litres?", None),
     ]
+
+
+def test_a_currency_is_renamed_in_the_answer_too() -> None:
+    cases = [Case(f"{n} EUR and {n} EUR make what?", f"{2 * n} EUR") for n in (1, 2)]
+    assert edit_of("unit", cases)[0] == ("1 USD and 1 USD make what?", "2 USD")
+    (first, right), *_ = edit_of("unit", [Case("Half of $3.50 in cash?", "$1.75")])
+    assert (first, right) == ("Half of €3.50 in cash?", "€1.75")
 
 
 def test_a_unit_that_the_class_knows_is_no_changed_unit() -> None:
     cases = [Case(f"How many seconds are 3 {unit}?", "") for unit in ("hours", "days")]
-    assert [t for t, _ in edit_of("unit", cases)] == [
+    assert [text for text, _ in edit_of("unit", cases)] == [
         "How many months are 3 hours?",
         "How many months are 3 days?",
     ]
 
 
-def test_a_unit_within_a_word_is_left_alone() -> None:
+def test_a_unit_in_a_value_is_left_alone() -> None:
+    asked = "How many words are in this:"
+    cases = [Case(f"{asked} {n} and on", "3") for n in range(9)]
+    assert edit_of("unit", [*cases, Case(f"{asked} back after two hours", "4")]) == []
     assert edit_of("unit", [Case("Who wrote KMART?", ""), Case("Who wrote daystar?", "")]) == []
+    assert edit_of("unit", [Case("Simplify $1/2$", "")]) == []
 
 
 def test_a_condition_stands_before_the_mark_that_ends_the_question() -> None:
@@ -81,19 +92,20 @@ def test_a_condition_stands_before_the_mark_that_ends_the_question() -> None:
 
 
 def test_rounding_down_keeps_an_answer_that_is_whole_already() -> None:
-    def rounded(answer: str) -> set[bool]:
+    def rounded(answer: str) -> set[str | None]:
         cases = [Case(f"What is number {n}?", answer) for n in range(30)]
-        return {changes for text, changes in edit_of("condition", cases) if "rounded" in text}
+        return {right for text, right in edit_of("condition", cases) if "rounded" in text}
 
-    assert rounded("12") == rounded("12.00 EUR") == {False}
-    assert rounded("12.5") == {True}
+    assert rounded("12") == {"12"}
+    assert rounded("12.00 EUR") == {"12.00 EUR"}
+    assert rounded("12.5") == {None}
 
 
 def test_another_language_keeps_the_answer_and_the_values() -> None:
     texts = edit_of("language", HOURS)
     assert len(texts) == len(HOURS)
-    for (text, changes), case in zip(texts, HOURS, strict=True):
-        assert not changes
+    for (text, right), case in zip(texts, HOURS, strict=True):
+        assert right == case.answer
         assert text.split()[0] in {"Was", "Qué", "Que"}
         assert [w for w in text.split() if w.isdigit()] == [
             w for w in case.question.split() if w.isdigit()
@@ -109,17 +121,17 @@ def test_only_the_words_of_the_request_are_translated() -> None:
 
 def test_what_is_cut_off_holds_a_word_of_the_request() -> None:
     cases = list(words.cases(1, 30))
-    for text, changes in edit_of("truncation", cases):
-        assert changes
+    for text, right in edit_of("truncation", cases):
+        assert right is None
         assert words.PREFIX.startswith(text)
     for text, _ in edit_of("truncation", HOURS):
         assert not text.endswith("?")
 
 
 def test_two_joined_questions_are_no_question_of_the_class() -> None:
-    (_, (second, changes), *_) = edit_of("joined", HOURS)
+    (_, (second, right), *_) = edit_of("joined", HOURS)
     assert second == f"{HOURS[1].question} {HOURS[0].question}"
-    assert changes
+    assert right is None
 
 
 # --- a set of them ---------------------------------------------------------------------

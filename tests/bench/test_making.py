@@ -76,7 +76,7 @@ def writes(source: str) -> Callable[[ChatRequest], str]:
 async def test_a_family_is_made_when_its_tools_answer_what_they_were_not_shown(
     tmp_path: Path,
 ) -> None:
-    (row,), model = await made(writes(SORTED), plan(tmp_path, SORTING))
+    (row,), model = await made(writes(TWICE), plan(tmp_path, DOUBLING))
     assert row.made
     assert row.covered == 1
     assert (row.test, row.held_out.wrong) == (Tally(right=20), 0)

@@ -2,11 +2,11 @@
 
 Cases of a class, or of other classes, and a seed flow in; decoys flow out. Invariants: the
 same seed gives the same decoys on every machine; no decoy is a question of the class; and
-an edit says whether the original answer may still be given to it.
+each says which answer would be right, if any.
 
 What a class's own questions say decides what counts as an edit: a unit that other questions
 of the class use is no changed unit, and what is cut off always holds a word of the request,
-or else a shorter list would be a question of the class.
+or else a shorter list would be a question of the class. In doubt no answer counts as right.
 """
 
 from __future__ import annotations
@@ -27,19 +27,6 @@ OTHER = "other family"
 _FIXED_SHARE = 0.5
 _COMMON_SHARE = 0.1
 _WORD = re.compile(r"[^\W\d_]+|[€$£°]")
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A changed question.
-
-    Attributes:
-        changes_answer: the original answer is no answer to it any more.
-    """
-
-    kind: EditKind
-    text: str
-    changes_answer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +90,11 @@ def edited(cases: Sequence[Case], *, seed: int, count: int = 50) -> tuple[Decoy,
     seen = {case.question for case in cases}
     decoys: list[Decoy] = []
     for kind, case, other in _pairs(cases, dice):
-        edit = edited_as(kind, case, other, form, dice)
-        if edit is None or edit.text in seen:
+        decoy = decoy_of(kind, case, other, form, dice)
+        if decoy is None or decoy.question in seen:
             continue
-        seen.add(edit.text)
-        decoys.append(Decoy(kind, edit.text, None if edit.changes_answer else case.answer))
+        seen.add(decoy.question)
+        decoys.append(decoy)
         if len(decoys) == count:
             break
     return tuple(decoys)
@@ -122,21 +109,22 @@ def _pairs(cases: Sequence[Case], dice: random.Random) -> Iterator[tuple[EditKin
             yield kind, order[place % len(order)], order[(place + 1) % len(order)]
 
 
-def edited_as(
+def decoy_of(
     kind: EditKind, case: Case, other: Case, form: Form, dice: random.Random
-) -> Edit | None:
+) -> Decoy | None:
     """A case's question, edited; None where this kind of edit does not apply.
 
     Args:
         other: another case of the class, for a joined question.
     """
-    if kind == "condition":
-        return _conditioned(case, dice)
     if kind == "joined":
-        return Edit(kind, f"{case.question} {other.question}", changes_answer=True)
-    edit, changes_answer = _EDITS[kind]
-    text = edit(case.question, form, dice)
-    return None if text is None else Edit(kind, text, changes_answer)
+        return Decoy(kind, f"{case.question} {other.question}", None)
+    edited = _EDITS[kind](case, form, dice)
+    return None if edited is None else Decoy(kind, *edited)
+
+
+_Edited = tuple[str, str | None] | None
+"""A question with the answer that is right now; None for an answer where none is."""
 
 
 # --- negation --------------------------------------------------------------------------
@@ -149,21 +137,22 @@ _VERBS = """
     select shorten show simplify solve sort spell split subtract sum tell transform translate
     transpose turn validate write
 """.split()
-_REQUEST = re.compile(rf"(?:^|[.!?:]\s+|\n\s*)(Please )?({'|'.join(_VERBS)})\b", re.IGNORECASE)
+_REQUEST = re.compile(rf"(?:^|[.!?:]\s+|\n\s*)(Please )?({'|'.join(_VERBS)})\b(?!-)", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:is|are|was|were|do|does|did|can|will|should|has|have|must)\b(?! not)")
 
 
-def _negated(text: str, form: Form, _: random.Random) -> str | None:
+def _negated(case: Case, form: Form, _: random.Random) -> _Edited:
     """The request, not: "Do not sort …", "What is not …"."""
+    text = case.question
     request = _REQUEST.search(text)
     if request and request[2].lower() in form.common:
         place = request.start(2)
         do_not = "Do not " if text[place].isupper() else "do not "
-        return f"{text[:place]}{do_not}{text[place].lower()}{text[place + 1 :]}"
+        return f"{text[:place]}{do_not}{text[place].lower()}{text[place + 1 :]}", None
     end = text.rfind("?")
     start = max(text.rfind(mark, 0, end) for mark in ".!?\n") + 1 if end >= 0 else 0
     asking = _ASKING.search(text, start, end) if end >= 0 else None
-    return None if asking is None else f"{text[: asking.end()]} not{text[asking.end() :]}"
+    return None if asking is None else (f"{text[: asking.end()]} not{text[asking.end() :]}", None)
 
 
 # --- unit ------------------------------------------------------------------------------
@@ -173,22 +162,40 @@ _UNITS = (
     *(("miles", "litres"), ("meters", "grams"), ("metres", "grams"), ("inches", "ounces")),
     *(("feet", "gallons"), ("pounds", "gallons"), ("mph", "psi")),
     *(("seconds", "months"), ("minutes", "weeks"), ("hours", "days"), ("days", "hours")),
-    *(("hour", "day"), ("weeks", "minutes"), ("months", "seconds"), ("years", "minutes")),
-    *(("EUR", "USD"), ("USD", "EUR"), ("GBP", "JPY"), ("euros", "dollars"), ("dollars", "euros")),
-    *(("€", "$"), ("$", "€"), ("£", "€"), ("cents", "yen")),
+    *(("hour", "day"), ("day", "hour"), ("weeks", "minutes"), ("years", "minutes")),
     *(("Celsius", "Kelvin"), ("Kelvin", "Celsius"), ("Fahrenheit", "Kelvin")),
     *(("bytes", "watts"), ("KB", "kW"), ("MB", "kW"), ("degrees", "metres"), ("percent", "hours")),
     *(("kg", "km"), ("kilograms", "kilometers"), ("grams", "metres"), ("litres", "miles")),
 )
+_CURRENCIES = (
+    *(("EUR", "USD"), ("USD", "EUR"), ("GBP", "JPY"), ("euros", "dollars"), ("dollars", "euros")),
+    *(("€", "$"), ("$", "€"), ("£", "€"), ("cents", "yen")),
+)
 
 
-def _other_unit(text: str, form: Form, _: random.Random) -> str | None:
-    """Another unit or currency, one that no question of the class uses."""
-    for unit, replacement in _UNITS:
-        whole = rf"(?<![^\W\d_]){re.escape(unit)}(?![^\W\d_])"
-        if replacement.lower() not in form.known and re.search(whole, text):
-            return re.sub(whole, replacement, text)
+def _other_unit(case: Case, form: Form, _: random.Random) -> _Edited:
+    """Another unit or currency, one that no question of the class uses.
+
+    A unit of the request changes what is asked. A unit that few questions name stands in a
+    value ("… after two hours") and may not matter, so it stays. A currency is only renamed:
+    the answer is the same, in the other one.
+    """
+    for unit, other in _UNITS:
+        if unit.lower() in form.fixed and (text := _renamed(case.question, unit, other, form)):
+            return text, None
+    for unit, other in _CURRENCIES:
+        if text := _renamed(case.question, unit, other, form):
+            return text, _renamed(case.answer, unit, other, form) or case.answer
     return None
+
+
+def _renamed(text: str, unit: str, other: str, form: Form) -> str | None:
+    if other.lower() in form.known:
+        return None
+    # A sign stands before its amount; elsewhere it may mean anything.
+    whole = rf"(?<![^\W\d_]){unit}(?![^\W\d_])" if unit.isalpha() else rf"{re.escape(unit)}(?=\d)"
+    renamed, count = re.subn(whole, other, text)
+    return renamed if count and (unit.isalpha() or unit not in renamed) else None
 
 
 # --- condition -------------------------------------------------------------------------
@@ -198,14 +205,13 @@ _CONDITIONS = (", but ignore the first one", ", but only if it is after 2020", _
 _FRACTION = re.compile(r"\d[.,]\d*[1-9]")
 
 
-def _conditioned(case: Case, dice: random.Random) -> Edit:
+def _conditioned(case: Case, _: Form, dice: random.Random) -> _Edited:
     """An added condition, before the mark that ends the question."""
     condition = dice.choice(_CONDITIONS)
     body = case.question.rstrip()
     mark = body[-1] if body[-1:] in (".", "?", "!") else ""
-    text = f"{body.removesuffix(mark)}{condition}{mark}"
-    changes = condition != _ROUNDED or _FRACTION.search(case.answer) is not None
-    return Edit("condition", text, changes)
+    holds = condition == _ROUNDED and not _FRACTION.search(case.answer)
+    return f"{body.removesuffix(mark)}{condition}{mark}", case.answer if holds else None
 
 
 # --- language --------------------------------------------------------------------------
@@ -238,7 +244,7 @@ _LANGUAGES: tuple[dict[str, str], ...] = tuple(
 """German, Spanish and French, word by word: no good grammar, but plainly another language."""
 
 
-def _translated(text: str, form: Form, dice: random.Random) -> str | None:
+def _translated(case: Case, form: Form, dice: random.Random) -> _Edited:
     """The request's small words in another language; at least two of them."""
     language = dice.choice(_LANGUAGES)
     changed: set[str] = set()
@@ -253,15 +259,16 @@ def _translated(text: str, form: Form, dice: random.Random) -> str | None:
         changed.add(own)
         return foreign[0].upper() + foreign[1:] if match[0][0].isupper() else foreign
 
-    translated = _WORD.sub(word, text)
-    return translated if len(changed) > 1 else None
+    translated = _WORD.sub(word, case.question)
+    return (translated, case.answer) if len(changed) > 1 else None
 
 
 # --- truncation ------------------------------------------------------------------------
 
 
-def _truncated(text: str, form: Form, dice: random.Random) -> str | None:
+def _truncated(case: Case, form: Form, dice: random.Random) -> _Edited:
     """The beginning; at least the last fixed word is cut off, or half of the question."""
+    text = case.question
     starts = [match.start() for match in _WORD.finditer(text)]
     # A fixed word that comes again further on is a value there ("Sort the words: the, an").
     first: dict[str, int] = {}
@@ -272,13 +279,14 @@ def _truncated(text: str, form: Form, dice: random.Random) -> str | None:
     places = [start for start in starts if 0 < start <= last]
     if not places:
         return None
-    return text[: dice.choice(places[len(places) // 2 :])].rstrip() or None
+    return text[: dice.choice(places[len(places) // 2 :])].rstrip(), None
 
 
-_EDITS: Mapping[EditKind, tuple[Callable[[str, Form, random.Random], str | None], bool]] = {
-    "negation": (_negated, True),
-    "unit": (_other_unit, True),
-    "language": (_translated, False),
-    "truncation": (_truncated, True),
+_EDITS: Mapping[EditKind, Callable[[Case, Form, random.Random], _Edited]] = {
+    "negation": _negated,
+    "unit": _other_unit,
+    "condition": _conditioned,
+    "language": _translated,
+    "truncation": _truncated,
 }
 KINDS: tuple[EditKind, ...] = get_args(EditKind)

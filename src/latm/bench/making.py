@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -353,7 +354,17 @@ async def _deceived(
             count = tally([verdict])
         counts[decoy.kind] = counts.get(decoy.kind, Tally()) + count
     by_kind = tuple(Deceived(kind, count) for kind, count in counts.items())
-    return by_kind, tuple(wrong[:_WRONG_SHOWN])
+    return by_kind, _assorted(wrong)
+
+
+def _assorted(wrong: Sequence[Wrong]) -> tuple[Wrong, ...]:
+    """A few, of as many kinds as there are."""
+    seen: Counter[str] = Counter()
+    ranked: list[tuple[int, int]] = []
+    for place, one in enumerate(wrong):
+        ranked.append((seen[one.kind], place))
+        seen[one.kind] += 1
+    return tuple(wrong[place] for _, place in sorted(ranked)[:_WRONG_SHOWN])
 
 
 async def _answers(flow: Flow, questions: Sequence[str]) -> list[Answer]:
