@@ -3,7 +3,7 @@
 Counts of answers and the user's bound flow in, an `ErrorBound` and a `State` flow out.
 Invariant: a tool goes live by itself only when the exact upper bound of its wrong-answer
 rate, corrected for how many candidates looked at the same held-out cases, is under the
-user's bound.
+user's bound, and its cases notice most changes to its solver (`latm.making.mutation`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,14 @@ from dataclasses import dataclass
 
 from latm.lifecycle import state_after_verification
 from latm.types import State, Verification
+
+MIN_NOTICED = 0.6
+"""Share of a solver's mutants that the cases must notice. With 60 cases that use every part of
+it, 22 hand-written solvers of everyday classes came to 62 to 100 %; with cases that leave out
+half of a table or most branches, 17 to 56 %."""
+
+MOST_UNNOTICED = 3
+"""So few unnoticed mutants never count against a tool: a change may change nothing."""
 
 Bound = Callable[[int, int, float], float]
 """(wrong, compared, confidence) → upper bound of the wrong-answer rate."""
@@ -75,5 +83,17 @@ class Promoter:
         )
 
     def starting_state(self, verification: Verification) -> State:
-        """Live when the bound is met, else shadow: named calls may use it, dispatch waits."""
+        """Live when the bound is met, else shadow: named calls may use it, dispatch waits.
+
+        A tool much of which no case has used stays in shadow, too.
+        """
+        if not is_exercised(verification):
+            return "shadow"
         return state_after_verification(self.verified_bound(verification).rate, self.max_error)
+
+
+def is_exercised(verification: Verification) -> bool:
+    """Whether the cases used enough of the solver for it to go live by itself."""
+    unnoticed = verification.mutants - verification.mutants_noticed
+    enough = verification.mutants_noticed >= MIN_NOTICED * verification.mutants
+    return enough or unnoticed <= MOST_UNNOTICED

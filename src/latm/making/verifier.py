@@ -9,24 +9,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from latm.answers import same
 from latm.execution import Execution, Executor
 from latm.identity import canonical_json, digest
+from latm.making.mutation import Mutation, mutation
 from latm.types import Case, Tool, Verdict, Verification
 
 MIN_HELD_OUT_COVERAGE = 0.8
 """Share of the held-out cases that a tool must answer; below it, it abstains too often."""
 
+_NAMED = 6
+"""Unnoticed changes that a warning names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verifier's result: counts, the verdicts behind them, and the decision."""
+    """The verifier's result: counts, the verdicts behind them, and the decision.
+
+    Attributes:
+        reasons: why the tool is refused; none: it is accepted.
+        warnings: what the cases leave open about an accepted tool.
+    """
 
     verification: Verification
     on_held_out: tuple[Verdict, ...]
     reasons: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -77,7 +87,17 @@ class Verifier:
             cases_digest=digest(canonical_json([[c.question, c.answer] for c in held_out])),
         )
         reasons = tuple(_reasons(on_shown, on_held_out, repeatable=repeatable))
-        return Judgement(verification, on_held_out, reasons)
+        if reasons:
+            return Judgement(verification, on_held_out, reasons)
+        right = [v.case for v in (*on_shown, *on_held_out) if v.outcome == "right"]
+        found = await mutation(self._executor, tool, right)
+        verification = replace(
+            verification,
+            mutants=found.mutants,
+            mutants_noticed=found.mutants - len(found.unnoticed),
+            checks=(*verification.checks, "mutation"),
+        )
+        return Judgement(verification, on_held_out, reasons, tuple(_warnings(found)))
 
 
 def _alike(first: Verdict, second: Verdict) -> bool:
@@ -111,3 +131,13 @@ def _reasons(shown: Sequence[Verdict], held_out: Sequence[Verdict], *, repeatabl
         yield f"answered only {right} of {len(held_out)} held-out cases"
     if not repeatable:
         yield "gave different answers to the same question"
+
+
+def _warnings(found: Mutation):
+    if found.unnoticed:
+        named = "; ".join(m.change for m in found.unnoticed[:_NAMED])
+        more = "; …" if len(found.unnoticed) > _NAMED else ""
+        yield (
+            f"{len(found.unnoticed)} of {found.mutants} changes to the solver were noticed by none "
+            f"of {found.cases} cases: {named}{more}; add cases that use them"
+        )
