@@ -24,7 +24,7 @@ from latm.making.budget import Budget
 from latm.making.flow import Made
 from latm.making.maker import Attempt, Report
 from latm.making.parts import PARTS
-from latm.making.promoter import ErrorBound, Promoter
+from latm.making.promoter import ErrorBound, Promoter, is_exercised
 from latm.making.report import MakeReport, Upgrade
 from latm.making.shape import Order
 from latm.making.upgrade import Admission, Book, Judged, Taken, admit, failing, plan, served
@@ -229,7 +229,8 @@ class MakingJob:
         told: list[str] = []
         for item in await self._versions():
             bound = await error_bound(self.store, self.promoter, item)
-            met = bound.rate <= self.promoter.max_error
+            used = is_exercised(item.tool.verification)
+            met = used and bound.rate <= self.promoter.max_error
             if item.state == "shadow" and item.version in sound and met:
                 reason = f"the bound is met: at most {bound.rate:.2%} wrong"
                 evidence = {"wrong": bound.wrong, "compared": bound.compared}
