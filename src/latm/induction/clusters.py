@@ -104,26 +104,43 @@ class _Shapes:
 
 
 def _merged(shapes: _Shapes) -> list[_Group]:
-    """Groups, joined where one template serves them as well."""
+    """Groups, joined where one template serves them as well; small ones at once, if it can be."""
+    groups = sorted(_parted(_grouped(shapes), shapes), key=lambda g: (-len(g), g))
     merged: list[_Group] = []
-    for group in sorted(_parted(_grouped(shapes), shapes), key=lambda g: (-len(g), g)):
-        home = _home(shapes, group, merged)
-        if home is None:
-            merged.append(group)
+    for group in (g for g in groups if len(g) >= MIN_CLUSTER):
+        _join(shapes, merged, group)
+    small = [g for g in groups if len(g) < MIN_CLUSTER]
+    near: defaultdict[_Group | None, list[_Group]] = defaultdict(list)
+    for group in small:
+        near[_nearest(shapes, merged, group)].append(group)
+    for home, alike in near.items():
+        together = tuple(sorted(i for group in alike for i in group))
+        if home is not None and len(alike) > 1 and _serves(shapes, home, together):
+            merged[merged.index(home)] = tuple(sorted({*home, *together}))
+        elif home is None and shapes.tight(together):
+            merged.append(together)
         else:
-            merged[merged.index(home)] = tuple(sorted({*home, *group}))
+            for group in alike:
+                _join(shapes, merged, group)
     return merged
 
 
-def _home(shapes: _Shapes, group: _Group, homes: Sequence[_Group]) -> _Group | None:
-    """Whose template matches the whole group; else the nearest, if one can be both."""
-    for home in homes:
-        if len(shapes.matched(home, group)) == len(group):
-            return home
+def _join(shapes: _Shapes, merged: list[_Group], group: _Group) -> None:
+    """Put a group where its texts are matched; else to the nearest, if one can be both."""
+    whole = (home for home in merged if len(shapes.matched(home, group)) == len(group))
+    home = next(whole, None)
+    if home is None:
+        nearest = _nearest(shapes, merged, group)
+        home = nearest if nearest and _serves(shapes, nearest, group) else None
+    if home is None:
+        merged.append(group)
+    else:
+        merged[merged.index(home)] = tuple(sorted({*home, *group}))
+
+
+def _nearest(shapes: _Shapes, homes: Sequence[_Group], group: _Group) -> _Group | None:
     nearest = max(homes, key=lambda home: _likeness(shapes, home, group), default=None)
-    if nearest is None or _likeness(shapes, nearest, group) < _LIKE:
-        return None
-    return nearest if _serves(shapes, nearest, group) else None
+    return nearest if nearest and _likeness(shapes, nearest, group) >= _LIKE else None
 
 
 def _serves(shapes: _Shapes, home: _Group, group: _Group) -> bool:

@@ -78,6 +78,7 @@ def slot_of(name: str, values: Sequence[str]) -> Slot:
 
 def _open_slot(name: str, values: Sequence[str]) -> Slot:
     """The narrowest slot for texts that are no closed set."""
+    values = list(dict.fromkeys(values))
     if all(is_kind("word", v) for v in values):
         return Slot(name, "word")
     lists = (_list_slot(name, values, separator) for separator in _SEPARATORS)
