@@ -29,6 +29,7 @@ HOMES: dict[str, set[str]] = {
     "huggingface_hub": {"models"},
     "cyclopts": {"cli", "bench"},
     "rich": {"cli", "bench"},
+    "aiohttp": {"gateway"},
     "fastapi": {"gateway", "dashboard"},
     "starlette": {"gateway", "dashboard", "mcp"},
     "uvicorn": {"gateway", "cli"},

@@ -24,6 +24,8 @@ _COMMANDS = {
     "Example: latm solve word-sorting questions.jsonl -o answers.jsonl",
     "ask": "Answer one question with whichever tool serves it.\n\n"
     'Example: latm ask "Sort the following words alphabetically: List: pear fig apple"',
+    "serve": "Answer OpenAI-compatible requests: by tools where one serves, else by the upstream.\n\n"
+    "Example: latm serve --upstream https://api.openai.com/v1",
     "tools": "List, show, verify, promote, retire and import tools.",
     "models": "List, fetch and verify the embedded models.",
     "sandbox": "Check the sandbox of this machine; run one function in it.",
@@ -32,7 +34,7 @@ _COMMANDS = {
     "demo": "Make a tool with the embedded model and show what it saves.\n\nExample: latm demo",
 }
 """First paragraph: the line in the list of commands; all of it: the command's own help."""
-_FUNCTIONS = frozenset(["make", "solve", "ask", "demo"])
+_FUNCTIONS = frozenset(["make", "solve", "ask", "serve", "demo"])
 
 
 def build() -> App:
