@@ -15,6 +15,7 @@ from latm.answers import same
 from latm.execution import Execution, Executor
 from latm.identity import canonical_json, digest
 from latm.making.mutation import Mutation, mutation
+from latm.making.properties import broken, examples_of, lasting, proposed
 from latm.types import Case, Tool, Verdict, Verification
 
 MIN_HELD_OUT_COVERAGE = 0.8
@@ -87,17 +88,45 @@ class Verifier:
             cases_digest=digest(canonical_json([[c.question, c.answer] for c in held_out])),
         )
         reasons = tuple(_reasons(on_shown, on_held_out, repeatable=repeatable))
+        judgement = Judgement(verification, on_held_out, reasons)
         if reasons:
-            return Judgement(verification, on_held_out, reasons)
+            return judgement
+        judgement = await self._with_properties(judgement, tool, shown, held_out)
         right = [v.case for v in (*on_shown, *on_held_out) if v.outcome == "right"]
+        return (
+            await self._with_mutation(judgement, tool, right) if judgement.accepted else judgement
+        )
+
+    async def _with_properties(
+        self, judgement: Judgement, tool: Tool, shown: Sequence[Case], held_out: Sequence[Case]
+    ) -> Judgement:
+        """Refuse what breaks, on inputs put together from shown ones, what all cases have."""
+        examples = examples_of(tool, shown)
+        properties = lasting(proposed(examples), examples_of(tool, held_out))
+        found = await broken(self._executor, tool, properties, examples)
+        return replace(
+            judgement,
+            verification=_checked(judgement.verification, "properties"),
+            reasons=found.reasons,
+            warnings=found.notes,
+        )
+
+    async def _with_mutation(
+        self, judgement: Judgement, tool: Tool, right: Sequence[Case]
+    ) -> Judgement:
+        """Count the changes to the solver that the cases notice, and name the others."""
         found = await mutation(self._executor, tool, right)
         verification = replace(
-            verification,
+            _checked(judgement.verification, "mutation"),
             mutants=found.mutants,
             mutants_noticed=found.mutants - len(found.unnoticed),
-            checks=(*verification.checks, "mutation"),
         )
-        return Judgement(verification, on_held_out, reasons, tuple(_warnings(found)))
+        warnings = (*judgement.warnings, *_unnoticed(found))
+        return replace(judgement, verification=verification, warnings=warnings)
+
+
+def _checked(verification: Verification, check: str) -> Verification:
+    return replace(verification, checks=(*verification.checks, check))
 
 
 def _alike(first: Verdict, second: Verdict) -> bool:
@@ -133,7 +162,7 @@ def _reasons(shown: Sequence[Verdict], held_out: Sequence[Verdict], *, repeatabl
         yield "gave different answers to the same question"
 
 
-def _warnings(found: Mutation):
+def _unnoticed(found: Mutation):
     if found.unnoticed:
         named = "; ".join(m.change for m in found.unnoticed[:_NAMED])
         more = "; …" if len(found.unnoticed) > _NAMED else ""
