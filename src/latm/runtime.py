@@ -19,8 +19,9 @@ from latm.errors import ModelFileError, SandboxUnavailableError
 from latm.execution import Execution, Executor
 from latm.identity import canonical_json, digest
 from latm.making.budget import Budget
-from latm.making.flow import Made, make
+from latm.making.flow import make
 from latm.making.job import MakingJob, error_bound
+from latm.making.made import Made
 from latm.making.maker import Attempt, Maker, Report
 from latm.making.paper import Answering, BudgetedModel, LightModel, PaperMaker
 from latm.making.promoter import ErrorBound, Promoter

@@ -53,7 +53,9 @@ def run_of(values: Sequence[str], separator: str, known: frozenset[str]) -> Run 
         known: words that vary elsewhere in the texts, so that they are data here too.
     """
     rows = [v.split(separator) for v in values]
-    if max(map(len, rows)) < 2 or not all(s and s == s.strip() for row in rows for s in row):
+    if 2 * sum(len(row) > 1 for row in rows) < len(rows):
+        return None  # a mark that stands in some texts ("St. Paul") does not make runs
+    if not all(s and s == s.strip() for row in rows for s in row):
         return None
     found: list[Run] = []
     for head, tail in ((0, 0), (1, 0), (0, 1), (1, 1)):

@@ -41,7 +41,8 @@ def induce_answer(texts: Sequence[str]) -> Template:
     """
     stripped = [t.strip() for t in texts]
     if len(stripped) >= MIN_CLUSTER:
-        template = _template(*columns(stripped))
+        # A solver is not asked for statements, only for what stands in them.
+        template = _slotted(*columns(stripped), {})
         # What a solver computes is no instruction: only questions are guarded.
         slots = tuple(replace(slot, guarded=False) for slot in template.slots)
         template = Template(template.literals, slots)
@@ -51,7 +52,10 @@ def induce_answer(texts: Sequence[str]) -> Template:
 
 
 def _template(literals: list[str], gaps: list[list[str]]) -> Template:
-    literals, gaps, runs = with_runs(literals, gaps)
+    return _slotted(*with_runs(literals, gaps))
+
+
+def _slotted(literals: list[str], gaps: list[list[str]], runs: dict[int, Slot]) -> Template:
     names = names_of(literals, gaps)
     slots = [
         replace(runs[n], name=slot.name) if n in runs else slot

@@ -9,33 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from latm.execution import matcher_of
-from latm.induction import Cluster, induce
+from latm.induction import induce
 from latm.making.budget import Budget
+from latm.making.made import Made, Work
 from latm.making.maker import Candidate, Maker
-from latm.making.paper import MIN_SHOWN, Accepted, PaperMaker
+from latm.making.paper import MIN_SHOWN, PaperMaker
 from latm.making.parts import PATIENCE
 from latm.making.plan import Terms
-from latm.making.shape import MIN_HELD_OUT, Order, Shape, build_shape, unmakeable
+from latm.making.shape import MIN_HELD_OUT, Order, build_shape, deal, unmakeable
 from latm.making.toolable import Prospects, patience, prospects
 from latm.making.verifier import Verifier
 from latm.making.wrapper import wrap
-from latm.types import Case, Provenance, Tool, Verdict
-
-
-@dataclass(slots=True)
-class Made:
-    """What came of it; also with tools, ``reasons`` tells what is not covered and why.
-
-    Attributes:
-        verdicts: of each tool, on its held-out cases.
-        held_out_uncovered: held-out questions that no template takes.
-    """
-
-    tools: list[Tool] = field(default_factory=list[Tool])
-    verdicts: list[tuple[Verdict, ...]] = field(default_factory=list[tuple[Verdict, ...]])
-    reasons: list[str] = field(default_factory=list[str])
-    held_out_uncovered: int = 0
+from latm.types import Provenance, Tool, Verdict
 
 
 async def make(
@@ -47,108 +32,112 @@ async def make(
         ModelError: the maker's model cannot be used.
         SandboxUnavailableError: no engine can run the candidates.
     """
-    made = Made()
     outlook = prospects([(case.question, case.answer) for case in order.shown])
+    making = _Making(order, maker, verifier, budget, outlook)
+    made = making.made
     if outlook.verdict == "hopeless" and PATIENCE not in order.without:
         made.reasons.append(f"not toolable: {outlook.reason}")
         return made
-    known = tuple(tool.solver for tool in order.known)
     clusters = induce([case.question for case in order.shown])
-    held_out = _deal(order.held_out, clusters)
-    made.held_out_uncovered = len(held_out[-1])
-    for index, cluster in enumerate(clusters):
-        cases = [order.shown[i] for i in cluster.members]
-        if made.reasons and not made.tools and _given_up(order, outlook):
-            break
+    hands = deal(order.held_out, clusters)
+    made.held_out_uncovered = len(hands[-1])
+    works: list[Work] = []
+    for n, cluster in enumerate(clusters):
+        shown = [order.shown[i] for i in cluster.members]
         if cluster.template is None:
-            # Comes last: what is left of the budget is the paper's form to spend.
-            rest = (len(made.tools), cases, held_out[-1])
-            subject = f"no template covers {len(cases)} of {len(order.shown)} shown questions"
-            if _given_up(order, outlook):
-                result = "nothing in the cases says that the answers are computed"
-            else:
-                result = await _make_rest(order, rest, paper)
+            works.append(Work(None, shown, hands[-1]))
         else:
-            shape = build_shape(len(made.tools), cluster.template, cases)
-            subject = f"shape {index} ({len(cases)} shown cases)"
-            part = budget.part(len(cases) / len(order.shown))
-            terms = Terms(
-                order.seed,
-                (*(tool.solver for tool in made.tools), *known),
-                order.without,
-                order.won,
-                patience=patience(outlook),
-                chance=outlook.chance,
-                slots=order.slots,
-            )
-            result = await _make_shape(
-                order, (shape, terms), held_out[index], (maker, verifier, part)
-            )
-            budget.absorb(part)
-        if isinstance(result, str):
-            made.reasons.append(f"{subject}: {result}")
-        else:
-            made.tools.append(result[0])
-            made.verdicts.append(result[1])
+            works.append(Work(build_shape(n, cluster.template, shown), shown, hands[n]))
+    again = await making.shapes([work for work in works if work.shape])
+    if made.tools:  # what one shape has found may serve another
+        again = await making.shapes(again)
+    made.reasons += [work.said for work in again]
+    for work in works:
+        if work.shape is None and (made.tools or not again or making.computable):
+            await making.rest(paper, work)
     return made
 
 
-def _given_up(order: Order, outlook: Prospects) -> bool:
-    """Whether the first shape without a tool is enough to leave the others alone."""
-    return outlook.verdict != "computable" and PATIENCE not in order.without
+@dataclass(slots=True)
+class _Making:
+    """The parts of one making."""
 
+    order: Order
+    maker: Maker
+    verifier: Verifier
+    budget: Budget
+    outlook: Prospects
+    made: Made = field(default_factory=Made)
 
-async def _make_rest(
-    order: Order,
-    rest: tuple[int, Sequence[Case], Sequence[Case]],
-    paper: PaperMaker,
-) -> Accepted | str:
-    """The tool for questions that no template covers, or the reason for none."""
-    index, shown, held_out = rest
-    if len(shown) < MIN_SHOWN or len(held_out) < MIN_HELD_OUT:
-        return "they keep the light model for their arguments"
-    return await paper.make(order, index, shown, held_out)
+    @property
+    def computable(self) -> bool:
+        return self.outlook.verdict == "computable" or PATIENCE in self.order.without
 
+    async def shapes(self, works: Sequence[Work]) -> list[Work]:
+        """Make the shapes' tools, each with its share of the budget; those without come back."""
+        failed: list[Work] = []
+        left = sum(len(work.shown) for work in works)
+        for n, work in enumerate(works):
+            part = self.budget.part(len(work.shown) / left)
+            left -= len(work.shown)
+            reason = await self._shape(work, part)
+            self.budget.absorb(part)
+            if reason:
+                subject = f"{len(work.shown)} shown cases of one shape"
+                failed.append(replace(work, said=f"{subject}: {reason}"))
+                if not self.computable and not self.made.tools:
+                    return [*failed, *works[n + 1 :]]
+        return failed
 
-async def _make_shape(
-    order: Order,
-    job: tuple[Shape, Terms],
-    held_out: Sequence[Case],
-    parts: tuple[Maker, Verifier, Budget],
-) -> Accepted | str:
-    """The accepted tool with its verdicts, or the reason for none."""
-    (shape, terms), (maker, verifier, budget) = job, parts
-    reason = unmakeable(shape, held_out)
-    if reason:
+    async def _shape(self, work: Work, budget: Budget) -> str:
+        """Make a shape's tool; why there is none, or nothing."""
+        shape = work.shape
+        assert shape is not None
+        if reason := unmakeable(shape, work.held_out):
+            return reason
+        looks, order = 0, self.order
+        reason = "no candidate passed the shown cases within the budget"
+        shown = [e.case for e in shape.examples]
+        async for candidate in self.maker.candidates(shape, budget, self._terms()):
+            looks += 1
+            tool = wrap(order.name, candidate.shape, candidate.solver, _source(order, candidate))
+            judged = await self.verifier.judge(tool, shown, work.held_out, looks=looks)
+            if judged.accepted:
+                self._take(replace(tool, verification=judged.verification), judged.on_held_out)
+                self.made.warnings += judged.warnings
+                return ""
+            reason = f"the verifier refused: {', '.join(judged.reasons)}"
         return reason
-    looks = 0
-    shown = [e.case for e in shape.examples]
-    reason = "no candidate passed the shown cases within the budget"
-    async for candidate in maker.candidates(shape, budget, terms):
-        looks += 1
-        tool = wrap(order.name, candidate.shape, candidate.solver, _provenance(order, candidate))
-        judgement = await verifier.judge(tool, shown, held_out, looks=looks)
-        if judgement.accepted:
-            return replace(tool, verification=judgement.verification), judgement.on_held_out
-        reason = f"the verifier refused: {', '.join(judgement.reasons)}"
-    return reason
 
+    async def rest(self, paper: PaperMaker, work: Work) -> None:
+        """The tool for questions that no template covers, or the reason for none."""
+        subject = f"no template covers {len(work.shown)} of {len(self.order.shown)} shown questions"
+        few = len(work.shown) < MIN_SHOWN or len(work.held_out) < MIN_HELD_OUT
+        if few or not self.computable:
+            self.made.reasons.append(f"{subject}: they keep the light model for their arguments")
+            return
+        done = await paper.make(self.order, len(self.made.tools), work.shown, work.held_out)
+        if isinstance(done, str):
+            self.made.reasons.append(f"{subject}: {done}")
+        else:
+            self._take(*done)
 
-def _deal(cases: Sequence[Case], clusters: Sequence[Cluster]) -> list[list[Case]]:
-    """Held-out cases by the cluster whose template takes them; the last list takes the rest."""
-    hands: list[list[Case]] = [[] for _ in range(len(clusters) + 1)]
-    for case in cases:
-        home = next(
-            (
-                n
-                for n, c in enumerate(clusters)
-                if c.template and matcher_of(c.template).match(case.question) is not None
-            ),
-            len(clusters),
+    def _take(self, tool: Tool, verdicts: tuple[Verdict, ...]) -> None:
+        self.made.tools.append(replace(tool, shape=len(self.made.tools)))
+        self.made.verdicts.append(verdicts)
+
+    def _terms(self) -> Terms:
+        known = (*self.made.tools, *self.order.known)
+        return Terms(
+            self.order.seed,
+            tuple(tool.solver for tool in known),
+            self.order.without,
+            self.order.won,
+            patience=patience(self.outlook),
+            chance=self.outlook.chance,
+            slots=self.order.slots,
         )
-        hands[home].append(case)
-    return hands
 
 
-def _provenance(order: Order, candidate: Candidate) -> Provenance:
+def _source(order: Order, candidate: Candidate) -> Provenance:
     return Provenance("made", order.maker, candidate.attempt.strategy, order.created_at)

@@ -21,7 +21,7 @@ from latm.execution import Executor
 from latm.identity import version_of
 from latm.induction import strata
 from latm.making.budget import Budget
-from latm.making.flow import Made
+from latm.making.made import Made
 from latm.making.maker import Attempt, Report
 from latm.making.parts import PARTS
 from latm.making.promoter import ErrorBound, Promoter, is_exercised

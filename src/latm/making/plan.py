@@ -22,7 +22,8 @@ from latm.types import ChatRequest, Solver
 _SAMPLED = 4
 """Strategies that are sampled: the likeliest ones."""
 
-_EARLY = (0.7, 1.0)
+_HARD = (0.0, 0.8)
+_EARLY = (0.8, 1.0)
 _LATE = (0.9, 0.9, 1.0)
 
 
@@ -90,8 +91,10 @@ def batches(brief: Brief, terms: Terms, hard: Hard) -> Iterator[list[Step]]:
     suited = [s for s in strategies if s.when(brief)]
     for strategy in suited:
         yield steps(brief, [strategy], terms)
-    if terms.allow(parts.COUNTEREXAMPLES) and hard():
-        yield steps(brief, suited[:1], terms, Round(parts.COUNTEREXAMPLES, hard=hard()))
+    for temperature in _HARD if terms.allow(parts.COUNTEREXAMPLES) else ():
+        if hard():
+            turn = Round(parts.COUNTEREXAMPLES, temperature, hard=hard())
+            yield steps(brief, suited[:1], terms, turn)
     yield from _samples(brief, suited[:_SAMPLED], (terms, hard), _EARLY)
     for strategy in strategies[len(suited) :]:
         yield steps(brief, [strategy], terms)

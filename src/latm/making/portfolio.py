@@ -22,6 +22,7 @@ _DATE = re.compile(
 )
 _SMALL_VOCABULARY = 12
 _SHORT = 80
+_CODE_DIGITS = 9
 
 
 def _many_numbers(brief: Brief) -> bool:
@@ -66,6 +67,32 @@ def _texts(brief: Brief) -> bool:
     return any(isinstance(v, str) for v in _leaves(brief))
 
 
+def _long_texts(brief: Brief) -> bool:
+    """Whether an argument is text of several words or marks."""
+    return any(isinstance(v, str) and re.search(r"\w\W+\w", v) for v in _leaves(brief))
+
+
+def _codes(brief: Brief) -> bool:
+    """Whether an argument is a long number written as text."""
+    return any(
+        isinstance(v, str) and sum(map(str.isdigit, v)) >= _CODE_DIGITS for v in _leaves(brief)
+    )
+
+
+def _few_values(brief: Brief) -> bool:
+    """Whether an argument takes few different texts."""
+    columns = zip(*(e.arguments for e in brief.examples), strict=True)
+    return any(
+        all(isinstance(v, str) for v in column) and 2 * len({*map(repr, column)}) <= len(column)
+        for column in columns
+    )
+
+
+def _never(_: Brief) -> bool:
+    """For what is tried when all that suits has failed."""
+    return False
+
+
 def _decimals(brief: Brief) -> bool:
     return any(isinstance(v, float) for e in brief.examples for v in _flat(e.wanted))
 
@@ -103,13 +130,20 @@ PORTFOLIO = (
     Strategy("assertions", task=False),
     Strategy("sort-key", hint="Sort with a key.", when=_reordered),
     Strategy("exact-decimals", hint="Use the decimal module.", when=_decimals),
-    Strategy("regular-expression", hint="Extract with re, then compute.", when=_texts),
-    Strategy("split-map-join", hint="Split, convert each piece, join again.", when=_texts),
     Strategy("plain-text", view="text", when=_texts),
-    Strategy("table", hint="Use a dictionary of known values.", when=_texts),
+    Strategy(
+        "check-digit",
+        hint="Weigh the digits by position, sum them and take the remainder.",
+        when=_codes,
+    ),
+    Strategy("regular-expression", hint="Extract with re, then compute.", when=_long_texts),
+    Strategy("split-map-join", hint="Split, convert each piece, join again.", when=_long_texts),
+    Strategy("table", hint="Use a dictionary of known values.", when=_few_values),
     Strategy("permutations", hint="Try all permutations against the statements.", when=_turns),
-    Strategy("steps", hint="Compute step by step with small helper functions."),
-    Strategy("inverse", hint="Undo the forward rule: try values until it gives the input."),
+    Strategy("steps", hint="Compute step by step with small helper functions.", when=_never),
+    Strategy(
+        "inverse", hint="Undo the forward rule: try values until it gives the input.", when=_never
+    ),
 )
 
 

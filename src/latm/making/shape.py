@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from latm.execution import matcher_of, value_of
-from latm.induction import induce_answer
+from latm.induction import Cluster, induce_answer
 from latm.making.folding import folded
 from latm.types import Case, Json, Parameter, Slot, Template, Tool
 
@@ -19,6 +19,7 @@ MIN_HELD_OUT = 3
 """Fewer cases than this cannot show that a tool does what it was not shown."""
 
 _PHRASE_WORDS = 4
+_ARTICLES = frozenset(("a", "an", "A", "An"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,22 @@ def unmakeable(shape: Shape, held_out: Sequence[Case]) -> str:
     return ""
 
 
+def deal(cases: Sequence[Case], clusters: Sequence[Cluster]) -> list[list[Case]]:
+    """Cases by the cluster whose template takes them; the last list takes the rest."""
+    hands: list[list[Case]] = [[] for _ in range(len(clusters) + 1)]
+    for case in cases:
+        home = next(
+            (
+                n
+                for n, c in enumerate(clusters)
+                if c.template and matcher_of(c.template).match(case.question) is not None
+            ),
+            len(clusters),
+        )
+        hands[home].append(case)
+    return hands
+
+
 _Row = tuple[dict[str, Json], Json, Case]
 
 
@@ -150,12 +167,12 @@ def _shape(
 
 
 def _distinct(slots: Sequence[Slot], rows: Sequence[Mapping[str, Json]]) -> list[Slot]:
-    """The slots less those that only repeat an earlier one ("how many {apples} are left")."""
+    """The slots less articles, and those that repeat an earlier one ("{apples} are left")."""
     columns: list[list[Json]] = []
     kept: list[Slot] = []
     for slot in slots:
         column = [row[slot.name] for row in rows]
-        if column not in columns:
+        if column not in columns and not set(slot.choices) & _ARTICLES:
             columns.append(column)
             kept.append(slot)
     return kept
@@ -193,7 +210,10 @@ def as_text(shape: Shape) -> Shape:
     """The shape with its lists taken as plain text: for tools that work on characters."""
 
     def plain(template: Template) -> Template:
-        slots = tuple(Slot(s.name, "text") if s.kind == "list" else s for s in template.slots)
+        slots = tuple(
+            replace(s, kind="text", item=None, separator=None) if s.kind == "list" else s
+            for s in template.slots
+        )
         return Template(template.literals, slots)
 
     templates = plain(shape.template), plain(shape.answer)
