@@ -155,6 +155,7 @@ def _as_json(report: MakeReport) -> dict[str, object]:
             for a in report.attempts
         ],
         "reasons": list(report.reasons),
+        "warnings": list(report.warnings),
         "changes": list(report.changes),
         "upgrade": _upgrade_as_json(report.upgrade) if report.upgrade else None,
     }
@@ -199,6 +200,8 @@ def _show(report: MakeReport, settings: Settings) -> None:
         say(change)
     if report.upgrade:
         _show_upgrade(report.upgrade)
+    for warning in report.warnings:
+        say(f"to look at: {warning}")
     for reason in report.reasons if report.tools else ():
         say(f"not covered: {reason}")
 

@@ -255,6 +255,7 @@ class MakingJob:
             uncovered=0,
             attempts=tuple(self._attempts),
             reasons=tuple(made.reasons),
+            warnings=tuple(dict.fromkeys(made.warnings)),
             usage=budget.usage,
             cost_usd=budget.cost_usd,
             seconds=0.0,

@@ -47,6 +47,7 @@ class MakeReport:
         more_cases: held-out cases still missing for the user's bound, all right; 0: none.
         split: the cases of the class, by what an author has seen.
         uncovered: held-out questions that no template takes.
+        warnings: what the cases leave open about the tools.
         replayed: model calls that an earlier run had already paid for.
         upgrade: how the tools that the class had fared, None where they were left behind.
         changes: every tool added, retired, demoted or promoted, in words.
@@ -61,6 +62,7 @@ class MakeReport:
     uncovered: int
     attempts: tuple[Attempt, ...]
     reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
     usage: Usage
     cost_usd: Decimal | None
     seconds: float
