@@ -54,9 +54,9 @@ def solve(body: str) -> str:
         (solve(f"return {[['a' * n, 'b' * n, 'c'] for n in range(3, 9)]}[x]"),
          [([n], ["a" * n, "b" * n, "c"]) for n in range(3, 9)]),
         (solve("return {'Tell me of Ann and Bob.': 1, 'Who is Carla Moss?': 2, "
-               "'Where is Dan now?': 3, 'Eve is who?': 4}[x]"),
+               "'Where is Dan now?': 3, 'Eve is who?': 4, 'Is Finn in?': 5}[x]"),
          [(["Tell me of Ann and Bob."], 1), (["Who is Carla Moss?"], 2),
-          (["Where is Dan now?"], 3), (["Eve is who?"], 4)]),
+          (["Where is Dan now?"], 3), (["Eve is who?"], 4), (["Is Finn in?"], 5)]),
     ],
 )  # fmt: skip
 def test_shown_cases_written_down_are_memorised(source: str, shown: Shown) -> None:

@@ -177,7 +177,7 @@ def _attribute(node: ast.Attribute) -> Iterator[Finding]:
 
 # --- memorising ------------------------------------------------------------------------
 
-_MIN_TELLING = 4
+_MIN_TELLING = 5
 _OPEN = 0.8
 """Share of the shown cases with a value of their own, from which on it is no closed set."""
 
