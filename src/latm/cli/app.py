@@ -24,7 +24,7 @@ _COMMANDS = {
     "Example: latm solve word-sorting questions.jsonl -o answers.jsonl",
     "ask": "Answer one question with whichever tool serves it.\n\n"
     'Example: latm ask "Sort the following words alphabetically: List: pear fig apple"',
-    "serve": "Answer OpenAI-compatible requests: by tools where one serves, else by the upstream.\n\n"
+    "serve": "Answer OpenAI-compatible requests: by tools, or else by the upstream.\n\n"
     "Example: latm serve --upstream https://api.openai.com/v1",
     "tools": "List, show, verify, promote, retire and import tools.",
     "models": "List, fetch and verify the embedded models.",

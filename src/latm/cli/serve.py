@@ -33,7 +33,7 @@ def serve(
     max_error: float | None = None,
     new_key_of: Annotated[str | None, Parameter(name="--new-key")] = None,
 ) -> int:
-    """Answer OpenAI-compatible requests: by tools where one serves, else by the upstream.
+    """Answer OpenAI-compatible requests: by tools, or else by the upstream.
 
     Example: latm serve --upstream https://api.openai.com/v1
 

@@ -20,6 +20,8 @@ from latm.settings import Settings
 
 GRACE_SECONDS = 30
 """For requests under way when the process is told to stop."""
+# A process that shows no life for so long is replaced; a busy machine takes a while to start one.
+_START_SECONDS = 60
 _BACKLOG = 2048
 
 
@@ -50,6 +52,7 @@ def configured(app: ASGIApp | Factory, workers: int = 1) -> uvicorn.Config:
         lifespan="on",
         backlog=_BACKLOG,
         workers=workers,
+        timeout_worker_healthcheck=_START_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

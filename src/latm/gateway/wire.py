@@ -39,8 +39,10 @@ class GuardedProtocol(HttpToolsProtocol):
     """So far; None while a body or an answer is under way."""
     _breach: Refusal = _NO_HTTP
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "connections are over TCP"
+    # uvloop's transports are no subclass of asyncio's, so the type can only be stated.
+    def connection_made(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, transport: asyncio.Transport
+    ) -> None:
         super().connection_made(transport)
         if self._same_address() > MOST_CONNECTIONS:
             self._refuse(_TOO_FULL)
