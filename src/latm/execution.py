@@ -144,10 +144,12 @@ def positional(solver: Solver, arguments: Mapping[str, Json]) -> list[Json]:
 
 
 def value_of(parameter: Parameter, arguments: Mapping[str, Json]) -> Json:
-    """What a parameter gets: its slot's value, or the list of its slots' values, by turns."""
+    """What a parameter gets: its slot's value, or its slots' values by key, turn or number."""
     if len(parameter.slots) == 1:
         return arguments[parameter.slots[0]]
     values = [arguments[slot] for slot in parameter.slots]
+    if parameter.keys:
+        return dict(zip(parameter.keys, values, strict=True))
     if parameter.width == 1:
         return values
     return [values[n : n + parameter.width] for n in range(0, len(values), parameter.width)]

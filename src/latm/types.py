@@ -220,11 +220,14 @@ class Parameter:
             their values in order.
         width: how many slots one turn of the structure has; more than one give a list of
             turns, each a list.
+        keys: labels of the slots ("Alice gets …, Bob gets …"); with them the values come as
+            a dictionary.
     """
 
     name: str
     slots: tuple[str, ...]
     width: int = 1
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ MIN_REPEATS = 3
 """So many times in a row make a repeated structure."""
 
 _MAX_WIDTH = 3
+_FURTHER = 1.5
+_KEY_WORDS = 4
 _NUMERIC = ("integer", "decimal")
 OPTION = re.compile(r"\(?\b([A-Z])[).:]\s*$")
 """The end of the text before one of several options: "(A) ", "B. ", "C: "."""
@@ -59,8 +61,10 @@ def folded(template: Template, slots: Sequence[Slot]) -> tuple[Parameter, ...]:
                 parameters.append(Parameter(_fresh(_name(slots_of, 1), parameters), slots_of))
         elif length > 1:
             options = OPTION.search(_literal_before(template, members[0])) is not None
-            name = _name(members, width, options=options)
-            parameters.append(Parameter(_fresh(name, parameters), members, width))
+            name = _fresh(_name(members, width, options=options), parameters)
+            keys = () if options or width > 1 else _keys(template, members)
+            name = name.removesuffix("_list") + "_of" if keys else name
+            parameters.append(Parameter(name, members, width, keys))
         else:
             parameters.append(Parameter(_fresh(members[0], parameters), members))
         start += length
@@ -75,9 +79,21 @@ def _longest(places: Sequence[_Place], start: int) -> tuple[int, int]:
         while end < len(places) and places[end - width].repeats(places[end]):
             end += 1
         turns = (end - start) // width
-        if turns >= MIN_REPEATS and turns * width > best[1]:
+        # A wider turn has to reach much further: what is near looks alike by chance.
+        if turns >= MIN_REPEATS and turns * width > _FURTHER * best[1]:
             best = (width, turns * width)
     return best
+
+
+def _keys(template: Template, members: Sequence[str]) -> tuple[str, ...]:
+    """What tells the turns apart: "Alice gets {} and Bob gets {}" has the keys Alice and Bob."""
+    words = [re.findall(r"\w+", _literal_before(template, m).rsplit("\n", 1)[-1]) for m in members]
+    for n in range(1, _KEY_WORDS + 1):
+        column = [row[-n] if len(row) >= n else "" for row in words]
+        if len(set(column)) > 1:
+            told = len(set(column)) == len(column) and all(w[:1].isupper() for w in column)
+            return tuple(column) if told and n > 1 else ()
+    return ()
 
 
 def _name(members: Sequence[str], width: int, *, options: bool = False) -> str:

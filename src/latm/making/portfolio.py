@@ -40,6 +40,10 @@ def _turns(brief: Brief) -> bool:
     return rows and not _hours(brief)
 
 
+def _statements(brief: Brief) -> bool:
+    return any(slot.kind == "clauses" for slot in brief.shape.template.slots)
+
+
 def _marks(brief: Brief) -> bool:
     """Whether an argument is a run of few different short tokens, such as brackets."""
     lists = [a for a in _arguments(brief) if isinstance(a, list)]
@@ -68,8 +72,10 @@ def _texts(brief: Brief) -> bool:
 
 
 def _long_texts(brief: Brief) -> bool:
-    """Whether an argument is text of several words or marks."""
-    return any(isinstance(v, str) and re.search(r"\w\W+\w", v) for v in _leaves(brief))
+    """Whether an argument is text with marks or digits in it, more than a name."""
+    return any(
+        isinstance(v, str) and re.search(r"\w[^\w\s]\w|\d|[^\w\s] ", v) for v in _leaves(brief)
+    )
 
 
 def _codes(brief: Brief) -> bool:
@@ -139,7 +145,7 @@ PORTFOLIO = (
     Strategy("regular-expression", hint="Extract with re, then compute.", when=_long_texts),
     Strategy("split-map-join", hint="Split, convert each piece, join again.", when=_long_texts),
     Strategy("table", hint="Use a dictionary of known values.", when=_few_values),
-    Strategy("permutations", hint="Try all permutations against the statements.", when=_turns),
+    Strategy("permutations", hint="Try all permutations against the statements.", when=_statements),
     Strategy("steps", hint="Compute step by step with small helper functions.", when=_never),
     Strategy(
         "inverse", hint="Undo the forward rule: try values until it gives the input.", when=_never

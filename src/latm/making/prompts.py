@@ -17,7 +17,7 @@ from typing import Literal
 
 from latm.making.brief import Brief
 from latm.making.shape import Example
-from latm.types import ChatRequest, Json, Message
+from latm.types import ChatRequest, Json, Message, Parameter
 
 _SHOWN_CHARACTERS = 500
 _MANY_CHARACTERS = 1200
@@ -99,7 +99,7 @@ def described(brief: Brief) -> str:
     """The question's form in the function's terms: ``{name}``, ``{name[0]}``, ``{name[0][1]}``."""
     template = brief.shape.template
     terms = {
-        slot: "".join([p.name, *(f"[{i}]" for i in _index(n, len(p.slots), p.width))])
+        slot: "".join([p.name, *(f"[{i!r}]" for i in _index(p, n))])
         for p in brief.shape.parameters
         if p.name in brief.names
         for n, slot in enumerate(p.slots)
@@ -110,10 +110,13 @@ def described(brief: Brief) -> str:
     return "".join(shown)
 
 
-def _index(number: int, count: int, width: int) -> tuple[int, ...]:
-    if count == 1:
+def _index(parameter: Parameter, number: int) -> tuple[int | str, ...]:
+    """Where the value of a parameter's slot stands in it."""
+    if len(parameter.slots) == 1:
         return ()
-    return (number,) if width == 1 else divmod(number, width)
+    if parameter.keys:
+        return (parameter.keys[number],)
+    return (number,) if parameter.width == 1 else divmod(number, parameter.width)
 
 
 def _vocabularies(brief: Brief) -> Iterator[str]:

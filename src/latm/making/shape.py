@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from latm.execution import matcher_of, value_of
 from latm.induction import Cluster, induce_answer
-from latm.making.folding import folded
+from latm.making.folding import OPTION, folded
 from latm.types import Case, Json, Parameter, Slot, Template, Tool
 
 MIN_HELD_OUT = 3
 """Fewer cases than this cannot show that a tool does what it was not shown."""
 
-_PHRASE_WORDS = 4
+_PHRASE_WORDS = 3
+_PHRASE_MOST = 6
 _ARTICLES = frozenset(("a", "an", "A", "An"))
 
 
@@ -86,7 +88,7 @@ def build_shape(index: int, template: Template, cases: Sequence[Case]) -> Shape:
     template = _phrased(template, cases)
     answer = induce_answer([case.answer for case in cases])
     rows = [r for case in cases if (r := _row(template, answer, case)) is not None]
-    distinct = _distinct(template.slots, [arguments for arguments, _, _ in rows])
+    distinct = _distinct(template, [arguments for arguments, _, _ in rows])
     return _shape(index, (template, answer), folded(template, distinct), rows)
 
 
@@ -108,7 +110,8 @@ def _phrased(template: Template, cases: Sequence[Case]) -> Template:
 def _is_phrase(slot: Slot, column: Sequence[Json]) -> bool:
     if slot.kind != "list" or slot.separator != " " or slot.item != "word":
         return False
-    return all(isinstance(v, list) and len(v) <= _PHRASE_WORDS for v in column)
+    lengths = [len(v) for v in column if isinstance(v, list)]
+    return bool(lengths) and max(lengths) <= _PHRASE_MOST and median(lengths) <= _PHRASE_WORDS
 
 
 def unmakeable(shape: Shape, held_out: Sequence[Case]) -> str:
@@ -166,13 +169,17 @@ def _shape(
     return Shape(index, *templates, parameters, examples)
 
 
-def _distinct(slots: Sequence[Slot], rows: Sequence[Mapping[str, Json]]) -> list[Slot]:
-    """The slots less articles, and those that repeat an earlier one ("{apples} are left")."""
+def _distinct(template: Template, rows: Sequence[Mapping[str, Json]]) -> list[Slot]:
+    """The slots less articles, and those that repeat an earlier one ("{apples} are left").
+
+    Options stay: they may repeat what the question told, but they have letters.
+    """
     columns: list[list[Json]] = []
     kept: list[Slot] = []
-    for slot in slots:
+    for slot, before in zip(template.slots, template.literals, strict=False):
         column = [row[slot.name] for row in rows]
-        if column not in columns and not set(slot.choices) & _ARTICLES:
+        known = column in columns and not OPTION.search(before)
+        if not known and not set(slot.choices) & _ARTICLES:
             columns.append(column)
             kept.append(slot)
     return kept
