@@ -17,7 +17,17 @@ import uvicorn
 
 from latm.gateway.app import Parts, build
 from latm.gateway.server import configured, listening
+from latm.runtime import opened
 from latm.settings import Settings
+from latm.types import (
+    Parameter,
+    Provenance,
+    Slot,
+    Solver,
+    Template,
+    Tool,
+    Verification,
+)
 
 
 @dataclass(frozen=True)
@@ -215,18 +225,47 @@ class Clock:
 async def gateway(
     home: Path, upstream_url: str, parts: Parts | None = None, **settings: object
 ) -> AsyncGenerator[Running]:
-    chosen = Settings.model_validate(
-        {"home": home, "serve_port": 0, "upstream_url": upstream_url, **settings}
-    )
-    opened = listening(chosen)
+    settings.setdefault("serve_port", 0)
+    chosen = Settings.model_validate({"home": home, "upstream_url": upstream_url, **settings})
+    bound = listening(chosen)
     server = uvicorn.Server(configured(build(chosen, parts) if parts else build(chosen)))
-    task = asyncio.create_task(server.serve(sockets=[opened]))
+    task = asyncio.create_task(server.serve(sockets=[bound]))
     while not server.started:
         assert not task.done(), "the gateway did not start"
         await asyncio.sleep(0)
     try:
-        yield Running(opened.getsockname()[1], server)
+        yield Running(bound.getsockname()[1], server)
     finally:
         server.should_exit = True
         await task
-        opened.close()
+        bound.close()
+
+
+SORT_SOURCE = "def solve(words):\n    return sorted(words)"
+
+
+async def store_sorting(home: Path, *, fingerprint: str = "", source: str = SORT_SOURCE) -> None:
+    """Put a live tool into the store of a home: ``Sort the words: b a`` gives ``a b``."""
+    async with opened(Settings(home=home)) as runtime:
+        version = (await runtime.executor(["monty"])).engine_version("monty")
+        solver = Solver(source, "solve", (Parameter("words", ("words",)),), "monty", version)
+        words = Slot("words", "list", item="word", separator=" ")
+        made = Tool(
+            name="sorting",
+            shape=0,
+            template=Template(("Sort the words: ", ""), (words,)),
+            solver=solver,
+            answer=Template(("", ""), (words,)),
+            schema="{}",
+            demonstrations=(),
+            provenance=Provenance("made", "scripted:maker", "greedy", "2026-01-01T00:00:00Z"),
+            verification=Verification(3, 3, 3, 3),
+            fingerprint=fingerprint,
+        )
+        await runtime.store.toolbox.add(made, "live", "a test says so")
+
+
+async def until_ready(running: Running, tools: str) -> None:
+    """Wait until the gateway says of its tools what is expected."""
+    while tools not in (await running.get("/readyz")).body.decode():
+        pass

@@ -114,7 +114,8 @@ class Serving:
                         await self.refresh(runtime)
                         await _waited(stop, self.poll_seconds)
             except (LatmError, OSError) as error:
-                self.status = str(error)
+                # Its text may name files and hosts; `/readyz` is open to anybody.
+                self.status = f"no tool serves: {type(error).__name__}"
                 _log.warning("no tool serves, the upstream answers: %s", error)
             finally:
                 # A closed store or sandbox must not be asked, and stale tools must not serve.

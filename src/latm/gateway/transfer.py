@@ -19,6 +19,7 @@ from latm.gateway.refusal import Header, Refusal
 ROOT = "/v1"
 BODY_SECONDS = 30.0
 """For a whole request to arrive."""
+_DRAINED = 4
 
 
 def target_of(scope: Scope) -> str | Refusal:
@@ -40,24 +41,27 @@ async def body_of(receive: Receive, headers: Sequence[Header], most: int) -> byt
     """The body of a request; None when the client left before it was whole."""
     too_large = Refusal(413, f"the request is larger than {most} bytes", close=True)
     length = one(headers, b"content-length")
-    if length is not None and (len(length) > 15 or int(length) > most):
+    if length is not None and (len(length) > 15 or int(length) > most * _DRAINED):
         return too_large
     parts: list[bytes] = []
     size, more = 0, True
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            while more:
+            # A client that is still sending reads no refusal, so a little more is taken in.
+            while more and size <= most * _DRAINED:
                 message = await receive()
                 if message["type"] != "http.request":
                     return None
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > most:
-                    return too_large
+                part = message.get("body", b"")
+                size += len(part)
+                if size <= most:
+                    parts.append(part)
+                else:
+                    parts.clear()
                 more = message.get("more_body", False)
     except TimeoutError:
         return Refusal(408, f"the request took longer than {BODY_SECONDS:g} s", close=True)
-    return b"".join(parts)
+    return too_large if size > most else b"".join(parts)
 
 
 async def until_gone(receive: Receive, work: Awaitable[None]) -> None:

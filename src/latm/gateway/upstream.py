@@ -157,6 +157,10 @@ class Upstream:
             self.breaker.failed()
             _log.warning("the upstream gave no HTTP response: %s", type(error).__name__)
             return _gone(502, "gave no HTTP response"), None
+        if not 200 <= answer.status <= 599:
+            answer.close()
+            self.breaker.failed()
+            return _gone(502, "gave no HTTP response"), None
         if answer.status in _BROKEN:
             self.breaker.failed()
         else:

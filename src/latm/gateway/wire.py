@@ -114,7 +114,8 @@ class GuardedProtocol(HttpToolsProtocol):
     @property
     def _answering(self) -> bool:
         # None before the first request, against the declared type.
-        return bool(self.cycle) and not self.cycle.response_complete
+        cycle = self.cycle
+        return bool(cycle) and cycle.response_started and not cycle.response_complete
 
     def _same_address(self) -> int:
         own = self.client[0] if self.client else None
