@@ -193,6 +193,24 @@ async def test_a_table_that_forgets_a_pair_is_completed_from_the_items_seen(home
     assert await answers(home, ["Close all of these marks: g g a"]) == ["h h b"]
 
 
+async def test_a_candidate_that_misses_by_one_place_is_patched_without_another_call(
+    home: Path,
+) -> None:
+    cases = [
+        Case(f"Is {n} apples of {k} a full crate?", "yes" if n >= k else "no")
+        for n in range(20, 40)
+        for k in (24, n, 36)
+    ]
+
+    def write(request: ChatRequest) -> str:
+        names = request.messages[-1].content.partition("def solve(")[2].partition(")")[0]
+        return f"def solve({names}):\n    return 'yes' if {names.replace(', ', ' > ')} else 'no'"
+
+    report, model = await make(write, sorted(set(cases), key=lambda c: c.question), home)
+    assert len(model.asked) == 1
+    assert report.tools[0].tool.provenance.strategy == "task+patches"
+
+
 def mixed(count: int = 60) -> list[Case]:
     return [
         Case(f"Read the length {n}cm aloud", f"{n} centimetres")

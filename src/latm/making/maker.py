@@ -25,6 +25,7 @@ from latm.making.budget import Budget
 from latm.making.checks import Finding, lint, parse_solver
 from latm.making.combining import by_cases, distinctions, of_fields, part_of
 from latm.making.copies import copies_of
+from latm.making.patching import MIN_PASSED, patched
 from latm.making.plan import Step, Terms
 from latm.making.portfolio import ordered
 from latm.making.prompts import propose, repair
@@ -139,7 +140,7 @@ class _Search:
 
     async def _asked(self, brief: Brief) -> AsyncIterator[Candidate]:
         """Greedy over what suits, samples over the likeliest, greedy over the rest."""
-        for batch in plan.batches(brief, self.terms, self._hard):
+        for batch in plan.batches(brief, self.terms, self._best):
             for step, trial, usage in await self._tried(batch):
                 if trial is None:
                     continue
@@ -177,7 +178,7 @@ class _Search:
         findings = lint(parsed.source, [(e.arguments, e.wanted) for e in step.brief.examples])
         if findings:
             return "; ".join(f"{f.check}: {f.detail}" for f in findings[:3])
-        return Draft(step.brief, parsed.source, parsed.entry)
+        return Draft(step.brief, parsed.source, parsed.entry, step.asked)
 
     # --- what came back ----------------------------------------------------------------
 
@@ -210,18 +211,33 @@ class _Search:
             again = await run(self.executor, form) if form else first
             if again.passes_all:
                 yield parts.ADAPTERS, again
+        async for again in self._patched(trial):
+            yield parts.PATCHES, again
         if self.terms.allow(parts.BY_CASES) and trial.passed:
             joined = by_cases(trial.draft.brief, self.partial)
             again = await run(self.executor, joined) if joined else trial
             if again.passes_all:
                 yield parts.BY_CASES, again
 
-    def _hard(self) -> Collection[int]:
-        """What the best partial candidate gets wrong."""
+    async def _patched(self, trial: Trial) -> AsyncIterator[Trial]:
+        """A nearly right candidate with one place changed, when that makes it right."""
+        brief = trial.draft.brief
+        wrong = sorted(frozenset(range(len(brief.examples))) - trial.passed)
+        near = len(trial.passed) >= MIN_PASSED * len(brief.examples)
+        for draft in patched(trial.draft) if near and self.terms.allow(parts.PATCHES) else ():
+            part = replace(draft, brief=part_of(brief, wrong))
+            if (await run(self.executor, part)).passes_all:
+                again = await run(self.executor, draft)
+                if again.passes_all:
+                    yield again
+
+    def _best(self) -> tuple[str, Collection[int]] | None:
+        """Strategy of the best partial candidate, and what it gets wrong."""
         if not self.partial:
-            return ()
+            return None
         best = max(self.partial, key=lambda t: len(t.passed))
-        return frozenset(range(len(best.draft.brief.examples))) - best.passed
+        wrong = frozenset(range(len(best.draft.brief.examples))) - best.passed
+        return best.draft.strategy, wrong
 
     def _gives_up(self) -> bool:
         """Whether nothing at all has come out right for longer than the prospects are worth."""

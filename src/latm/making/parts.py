@@ -11,6 +11,7 @@ SAMPLES = "samples"
 BY_CASES = "by-cases"
 BY_FIELDS = "by-fields"
 REPAIR = "repair"
+PATCHES = "patches"
 COUNTEREXAMPLES = "counterexamples"
 PATIENCE = "patience"
 ADAPTERS = "adapters"
@@ -23,6 +24,7 @@ STAGES = (
     BY_CASES,
     BY_FIELDS,
     REPAIR,
+    PATCHES,
     PATIENCE,
     ADAPTERS,
 )

@@ -57,12 +57,17 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of the model."""
+    """One call of the model.
+
+    Attributes:
+        strategy: as it is reported; ``asked``: of the portfolio.
+    """
 
     brief: Brief
     strategy: str
     temperature: float
     request: ChatRequest
+    asked: str = ""
 
 
 def briefs(shape: Shape, terms: Terms) -> Iterator[Brief]:
@@ -85,24 +90,26 @@ def first_brief(shape: Shape, terms: Terms) -> Brief:
     return brief
 
 
-def batches(brief: Brief, terms: Terms, hard: Hard) -> Iterator[list[Step]]:
+def batches(brief: Brief, terms: Terms, best: Best) -> Iterator[list[Step]]:
     """Greedy over what suits, then counterexamples, samples, and greedy over the rest."""
     strategies = ordered(brief, terms.won, terms.without)
     suited = [s for s in strategies if s.when(brief)]
     for strategy in suited:
         yield steps(brief, [strategy], terms)
     for temperature in _HARD if terms.allow(parts.COUNTEREXAMPLES) else ():
-        if hard():
-            turn = Round(parts.COUNTEREXAMPLES, temperature, hard=hard())
-            yield steps(brief, suited[:1], terms, turn)
-    yield from _samples(brief, suited[:_SAMPLED], (terms, hard), _EARLY)
+        if found := best():
+            name, hard = found
+            again = [s for s in strategies if s.name == name] or suited[:1]
+            turn = Round(parts.COUNTEREXAMPLES, temperature, hard=hard)
+            yield steps(brief, again[:1], terms, turn)
+    yield from _samples(brief, suited[:_SAMPLED], (terms, best), _EARLY)
     for strategy in strategies[len(suited) :]:
         yield steps(brief, [strategy], terms)
-    yield from _samples(brief, suited[:_SAMPLED], (terms, hard), _LATE)
+    yield from _samples(brief, suited[:_SAMPLED], (terms, best), _LATE)
 
 
-Hard = Callable[[], Collection[int]]
-"""Numbers of the examples that the best function so far gets wrong; none without one."""
+Best = Callable[[], tuple[str, Collection[int]] | None]
+"""Strategy of the best function so far, and the numbers of the examples that it gets wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +125,17 @@ class Round:
 def _samples(
     brief: Brief,
     strategies: Sequence[Strategy],
-    known: tuple[Terms, Hard],
+    known: tuple[Terms, Best],
     temperatures: Sequence[float],
 ) -> Iterator[list[Step]]:
-    terms, hard = known
+    terms, best = known
     if not terms.allow(parts.SAMPLES):
         return
     for number, temperature in enumerate(temperatures):
         for n in range(0, len(strategies), terms.slots):
             chosen = strategies[n : n + terms.slots]
-            wrong = hard() if terms.allow(parts.COUNTEREXAMPLES) else ()
+            found = best() if terms.allow(parts.COUNTEREXAMPLES) else None
+            wrong = found[1] if found else ()
             # Seeds differ from round to round, and between the early and the late ones.
             turn = Round("", temperature, len(temperatures) * 10 + number, wrong)
             yield steps(brief, chosen, terms, turn)
@@ -151,7 +159,8 @@ def steps(
                 seed=terms.seed + turn.number,
                 hard=turn.hard,
             )
-            found.append(Step(view, turn.name or strategy.name, turn.temperature, request))
+            said = turn.name or strategy.name
+            found.append(Step(view, said, turn.temperature, request, strategy.name))
     return found
 
 

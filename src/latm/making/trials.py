@@ -25,11 +25,13 @@ class Draft:
 
     Attributes:
         entry: how the model named the function.
+        strategy: of the portfolio, that it was asked with.
     """
 
     brief: Brief
     source: str
     entry: str
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
