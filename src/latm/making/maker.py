@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from latm.execution import Executor
 from latm.making import parts, plan
 from latm.making.adapters import adapted, completed
+from latm.making.agreement import ranked
 from latm.making.brief import Brief, brief_of
 from latm.making.budget import Budget
 from latm.making.checks import Finding, lint, parse_solver
@@ -141,9 +142,10 @@ class _Search:
     async def _asked(self, brief: Brief) -> AsyncIterator[Candidate]:
         """Greedy over what suits, samples over the likeliest, greedy over the rest."""
         for batch in plan.batches(brief, self.terms, self._best):
-            for step, trial, usage in await self._tried(batch):
-                if trial is None:
-                    continue
+            tried = {id(t): (s, u, t) for s, t, u in await self._tried(batch) if t is not None}
+            right = await self._ranked([t for _, _, t in tried.values() if t.passes_all])
+            first = [tried.pop(id(trial)) for trial in right]
+            for step, usage, trial in (*first, *tried.values()):
                 async for candidate in self._judged(trial, step.strategy, step.temperature, usage):
                     yield candidate
             if self._gives_up():
@@ -224,12 +226,20 @@ class _Search:
         brief = trial.draft.brief
         wrong = sorted(frozenset(range(len(brief.examples))) - trial.passed)
         near = len(trial.passed) >= MIN_PASSED * len(brief.examples)
+        found: list[Trial] = []
         for draft in patched(trial.draft) if near and self.terms.allow(parts.PATCHES) else ():
             part = replace(draft, brief=part_of(brief, wrong))
             if (await run(self.executor, part)).passes_all:
                 again = await run(self.executor, draft)
-                if again.passes_all:
-                    yield again
+                found += [again] if again.passes_all else []
+        for again in await self._ranked(found):
+            yield again
+
+    async def _ranked(self, trials: Sequence[Trial]) -> Sequence[Trial]:
+        """Several right ones at once: those first that agree with most of them."""
+        if not self.terms.allow(parts.AGREEMENT):
+            return trials
+        return await ranked(self.executor, trials, self.terms.seed)
 
     def _best(self) -> tuple[str, Collection[int]] | None:
         """Strategy of the best partial candidate, and what it gets wrong."""

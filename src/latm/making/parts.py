@@ -12,6 +12,7 @@ BY_CASES = "by-cases"
 BY_FIELDS = "by-fields"
 REPAIR = "repair"
 PATCHES = "patches"
+AGREEMENT = "agreement"
 COUNTEREXAMPLES = "counterexamples"
 PATIENCE = "patience"
 ADAPTERS = "adapters"
@@ -25,6 +26,7 @@ STAGES = (
     BY_FIELDS,
     REPAIR,
     PATCHES,
+    AGREEMENT,
     PATIENCE,
     ADAPTERS,
 )
