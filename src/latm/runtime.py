@@ -108,7 +108,8 @@ class Runtime:
         """
         toolbox = self.store.toolbox
         stored = await toolbox.get(name) if name else await toolbox.serving(shadow=shadow)
-        tools = [item.tool for item in stored]
+        # A tool with a fingerprint serves requests with instructions around the question.
+        tools = [item.tool for item in stored if name or not item.tool.fingerprint]
         engines: set[EngineName] = {t.solver.engine for t in tools} or {"monty"}
         upstream = self.settings.upstream
         return Flow(

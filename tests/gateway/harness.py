@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -145,7 +146,6 @@ class Running:
     """A gateway that listens."""
 
     port: int
-    server: uvicorn.Server
 
     @property
     def url(self) -> str:
@@ -234,11 +234,16 @@ async def gateway(
         assert not task.done(), "the gateway did not start"
         await asyncio.sleep(0)
     try:
-        yield Running(bound.getsockname()[1], server)
+        yield Running(bound.getsockname()[1])
     finally:
         server.should_exit = True
         await task
         bound.close()
+
+
+def listening_port(url: str) -> int:
+    """The port of an address."""
+    return urlsplit(url).port or 0
 
 
 SORT_SOURCE = "def solve(words):\n    return sorted(words)"

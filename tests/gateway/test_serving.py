@@ -19,6 +19,8 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from latm.gateway.app import Parts
+from latm.runtime import opened
+from latm.settings import Settings
 from latm.types import Message
 from latm.using.gate import Request, fingerprint
 
@@ -245,6 +247,9 @@ async def test_a_tool_with_a_fingerprint_serves_only_requests_of_that_fingerprin
         assert (await started.post(own)).headers["x-latm-rung"] == "tool"
         for request in (ASK, other, {**own, "model": "gpt-5"}):
             assert (await started.post(request)).body == PASSED
+    async with opened(Settings(home=home)) as runtime:
+        flow = await runtime.flow(rungs=("tool",))
+        assert (await flow.answer(QUESTION, rungs=("tool",))).text is None, "nor without a gateway"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from latm.errors import LatmError
 from latm.execution import Executor
@@ -94,7 +95,7 @@ class Serving:
         rungs: tuple[RungName, ...] = ("tool", "user") if tools.user else ("tool",)
         try:
             async with asyncio.timeout(SECONDS):
-                answer = await flow.answer(asked.question, rungs=rungs)
+                answer = await flow.answer(asked.question, name=route.name, rungs=rungs)
         except TimeoutError:
             breaker.failed()
             _log.warning("the tool of %s took longer than %g s", route.name, SECONDS)
@@ -157,6 +158,8 @@ def _dispatchers(tools: Iterable[Tool]) -> tuple[Dispatcher, dict[str, Dispatche
     for tool in tools:
         groups[tool.fingerprint].append(tool)
     bare = groups.pop("", [])
+    # The list of prices takes a moment to load; no request should wait for it.
+    _per_million("gpt-4o")
     return Dispatcher(bare), {key: Dispatcher(group) for key, group in groups.items()}
 
 
@@ -167,16 +170,27 @@ def _fits(text: str | None, most_bytes: int | None) -> bool:
 
 def _price(model: str, settings: Settings) -> Callable[[str, str], Decimal | None]:
     """What the upstream would have charged, at list price for estimated tokens."""
+    own = settings.prices.get(f"openai:{model}")
 
     def price(question: str, text: str) -> Decimal | None:
-        usage = Usage(input=_tokens(question), output=_tokens(text))
-        name = f"openai:{model}"
-        own = settings.prices.get(name)
-        if own is not None:
-            return (usage.input * own.input + usage.output * own.output) / 1_000_000
-        return list_price(name, usage)
+        each = (own.input, own.output) if own else _per_million(model)
+        if each is None:
+            return None
+        return (_tokens(question) * each[0] + _tokens(text) * each[1]) / 1_000_000
 
     return price
+
+
+@lru_cache(maxsize=256)
+def _per_million(model: str) -> tuple[Decimal, Decimal] | None:
+    """List prices of input and output; kept, because looking one up takes as long as a tool."""
+    # Asked for a thousand tokens, as some prices rise with the length of the input.
+    each = [
+        list_price(f"openai:{model}", usage) for usage in (Usage(input=1000), Usage(output=1000))
+    ]
+    if each[0] is None or each[1] is None:
+        return None
+    return each[0] * 1000, each[1] * 1000
 
 
 def _tokens(text: str) -> int:
