@@ -211,6 +211,24 @@ async def test_a_candidate_that_misses_by_one_place_is_patched_without_another_c
     assert report.tools[0].tool.provenance.strategy == "task+patches"
 
 
+async def test_an_earlier_tool_of_the_same_kind_is_shown_as_an_example(home: Path) -> None:
+    def write(request: ChatRequest) -> str:
+        prompt = request.messages[-1].content
+        name = prompt.partition("def solve(")[2].partition(")")[0]
+        if "third" in prompt:
+            known = "similar" in prompt and "* 2" in prompt
+            return f"def solve({name}):\n    return {name} {'* 3' if known else '- 1'}"
+        return f"def solve({name}):\n    return {name} * 2"
+
+    model = ScriptedModel(write)
+    doubled = [Case(f"What is {n} doubled, please?", str(2 * n)) for n in range(40, 80)]
+    third = [Case(f"Of what is {n} the third part?", str(3 * n)) for n in range(40, 80)]
+    async with opened(load(home=home, maker=MAKER), {MAKER: model}) as runtime:
+        await runtime.make("doubled", doubled)
+        report = await runtime.make("thirds", third)
+    assert report.tools[0].tool.provenance.strategy == "similar"
+
+
 def mixed(count: int = 60) -> list[Case]:
     return [
         Case(f"Read the length {n}cm aloud", f"{n} centimetres")

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from latm.induction import induce
 from latm.making.budget import Budget
+from latm.making.experience import similar, won
 from latm.making.made import Made, Work
 from latm.making.maker import Candidate, Maker
 from latm.making.paper import MIN_SHOWN, PaperMaker
 from latm.making.parts import PATIENCE
 from latm.making.plan import Terms
-from latm.making.shape import MIN_HELD_OUT, Order, build_shape, deal, unmakeable
+from latm.making.shape import MIN_HELD_OUT, Order, Shape, build_shape, deal, unmakeable
 from latm.making.toolable import Prospects, patience, prospects
 from latm.making.verifier import Verifier
 from latm.making.wrapper import wrap
@@ -98,7 +99,7 @@ class _Making:
         looks, order = 0, self.order
         reason = "no candidate passed the shown cases within the budget"
         shown = [e.case for e in shape.examples]
-        async for candidate in self.maker.candidates(shape, budget, self._terms()):
+        async for candidate in self.maker.candidates(shape, budget, self._terms(shape)):
             looks += 1
             tool = wrap(order.name, candidate.shape, candidate.solver, _source(order, candidate))
             judged = await self.verifier.judge(tool, shown, work.held_out, looks=looks)
@@ -126,13 +127,14 @@ class _Making:
         self.made.tools.append(replace(tool, shape=len(self.made.tools)))
         self.made.verdicts.append(verdicts)
 
-    def _terms(self) -> Terms:
+    def _terms(self, shape: Shape) -> Terms:
         known = (*self.made.tools, *self.order.known)
         return Terms(
             self.order.seed,
             tuple(tool.solver for tool in known),
             self.order.without,
-            self.order.won,
+            won(self.order.earlier, shape),
+            similar(self.order.earlier, shape),
             patience=patience(self.outlook),
             chance=self.outlook.chance,
             slots=self.order.slots,

@@ -9,7 +9,6 @@ changes without a line in the report.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
@@ -115,7 +114,7 @@ class MakingJob:
             self._attempts.append(attempt)
             self.report(attempt)
 
-        won = Counter(i.tool.provenance.strategy for i in await self.store.toolbox.current())
+        earlier = await self.store.toolbox.current()
         order = Order(
             self.name,
             parts.shown,
@@ -125,7 +124,7 @@ class MakingJob:
             seed=self.settings.seed,
             known=tuple(item.tool for item in known),
             without=frozenset(self.settings.without),
-            won=won,
+            earlier=tuple(item.tool for item in earlier),
             slots=self.settings.slots,
         )
         return await self.search(order, budget, heard)

@@ -13,6 +13,7 @@ BY_FIELDS = "by-fields"
 REPAIR = "repair"
 PATCHES = "patches"
 AGREEMENT = "agreement"
+SIMILAR = "similar"
 COUNTEREXAMPLES = "counterexamples"
 PATIENCE = "patience"
 ADAPTERS = "adapters"
@@ -27,6 +28,7 @@ STAGES = (
     REPAIR,
     PATCHES,
     AGREEMENT,
+    SIMILAR,
     PATIENCE,
     ADAPTERS,
 )

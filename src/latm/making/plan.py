@@ -34,7 +34,8 @@ class Terms:
     Attributes:
         known: solvers that are tried before a model is asked.
         without: parts of the search that are switched off (`latm.making.parts`).
-        won: how many earlier tools each strategy has made.
+        won: how many earlier tools of this kind each strategy has made.
+        similar: source of an earlier tool of this kind, as an example; or empty.
         patience: model calls without a sign of success after which the search ends;
             None: only the budget ends it.
         chance: examples that come out right by one constant answer; passing no more of them
@@ -46,6 +47,7 @@ class Terms:
     known: tuple[Solver, ...] = ()
     without: frozenset[str] = frozenset()
     won: Mapping[str, int] = field(default_factory=dict[str, int])
+    similar: str = ""
     patience: int | None = None
     chance: int = 0
     slots: int = 1
@@ -94,6 +96,9 @@ def batches(brief: Brief, terms: Terms, best: Best) -> Iterator[list[Step]]:
     """Greedy over what suits, then counterexamples, samples, and greedy over the rest."""
     strategies = ordered(brief, terms.won, terms.without)
     suited = [s for s in strategies if s.when(brief)]
+    if terms.similar and terms.allow(parts.SIMILAR):
+        hint = f"A function that does something similar:\n```python\n{terms.similar}\n```"
+        suited.insert(1, Strategy(parts.SIMILAR, hint=hint))
     for strategy in suited:
         yield steps(brief, [strategy], terms)
     for temperature in _HARD if terms.allow(parts.COUNTEREXAMPLES) else ():
@@ -103,7 +108,7 @@ def batches(brief: Brief, terms: Terms, best: Best) -> Iterator[list[Step]]:
             turn = Round(parts.COUNTEREXAMPLES, temperature, hard=hard)
             yield steps(brief, again[:1], terms, turn)
     yield from _samples(brief, suited[:_SAMPLED], (terms, best), _EARLY)
-    for strategy in strategies[len(suited) :]:
+    for strategy in (s for s in strategies if s not in suited):
         yield steps(brief, [strategy], terms)
     yield from _samples(brief, suited[:_SAMPLED], (terms, best), _LATE)
 

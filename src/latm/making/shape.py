@@ -8,7 +8,7 @@ Invariant: a shape is built from shown cases only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 from latm.execution import matcher_of, value_of
@@ -35,7 +35,7 @@ class Order:
         created_at: UTC, ISO 8601; the clock is read at the edge.
         known: tools whose solvers are tried before the model is asked.
         without: parts of the search that are switched off (`latm.making.parts`).
-        won: how many earlier tools each strategy has made.
+        earlier: the toolbox's tools, for what their making tells about this one.
         slots: how many requests the maker's model serves at a time.
     """
 
@@ -47,7 +47,7 @@ class Order:
     seed: int = 0
     known: tuple[Tool, ...] = ()
     without: frozenset[str] = frozenset()
-    won: Mapping[str, int] = field(default_factory=dict[str, int])
+    earlier: tuple[Tool, ...] = ()
     slots: int = 1
 
 
