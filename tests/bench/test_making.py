@@ -212,7 +212,7 @@ def test_no_question_of_a_making_is_a_question_of_its_test() -> None:
     assert not {c.question for c in cases} & {c.question for c in test}
 
 
-@pytest.mark.parametrize(("group", "sizes"), [("paper", (40, 20)), ("untoolable", (60, 0))])
+@pytest.mark.parametrize(("group", "sizes"), [("paper", (50, 10)), ("untoolable", (60, 0))])
 def test_a_fixed_stock_is_divided_unless_it_cannot_be_made(
     group: str, sizes: tuple[int, int]
 ) -> None:

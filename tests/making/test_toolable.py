@@ -356,11 +356,6 @@ def test_the_same_question_answered_in_other_words_each_time_is_hopeless() -> No
     assert "other words each time" in found.reason
 
 
-def test_chance_is_what_the_commonest_answer_gets_right() -> None:
-    cases = [(f"Is {n} large?", "yes" if n > 5 else "no") for n in range(20)]
-    assert prospects(cases).chance == 14
-
-
 @given(st.lists(st.tuples(st.text(max_size=40), st.text(max_size=20)), max_size=12))
 def test_any_cases_get_a_verdict(cases: list[Pair]) -> None:
     found = prospects(cases)

@@ -136,7 +136,6 @@ class _Making:
             won(self.order.earlier, shape),
             similar(self.order.earlier, shape),
             patience=patience(self.outlook),
-            chance=self.outlook.chance,
             slots=self.order.slots,
         )
 

@@ -254,7 +254,7 @@ class _Search:
         patience = self.terms.patience
         if patience is None or not self.terms.allow(parts.PATIENCE) or self.calls < patience:
             return False
-        return all(len(trial.passed) <= self.terms.chance for trial in self.partial)
+        return not any(map(_computed, self.partial))
 
     # --- one by one --------------------------------------------------------------------
 
@@ -335,6 +335,12 @@ class _Search:
                 if trial is not None:
                     async for candidate in self._judged(trial, parts.REPAIR, 0.4, usage):
                         yield candidate
+
+
+def _computed(trial: Trial) -> int:
+    """How many right answers do not stand in the source: a table of what is known shows nothing."""
+    examples = trial.draft.brief.examples
+    return sum(repr(examples[n].wanted) not in trial.draft.source for n in trial.passed)
 
 
 def _right_fields(trial: Trial) -> int:

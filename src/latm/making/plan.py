@@ -38,8 +38,6 @@ class Terms:
         similar: source of an earlier tool of this kind, as an example; or empty.
         patience: model calls without a sign of success after which the search ends;
             None: only the budget ends it.
-        chance: examples that come out right by one constant answer; passing no more of them
-            shows nothing.
         slots: samples asked for at the same time.
     """
 
@@ -49,7 +47,6 @@ class Terms:
     won: Mapping[str, int] = field(default_factory=dict[str, int])
     similar: str = ""
     patience: int | None = None
-    chance: int = 0
     slots: int = 1
 
     def allow(self, part: str) -> bool:

@@ -50,13 +50,10 @@ class Prospects:
         verdict: ``computable``: something in the cases says so; ``hopeless``: prose that the
             questions do not hold; ``doubtful``: anything else, which forbids nothing.
         reason: one line for the report.
-        chance: shown cases that the most frequent answer alone gets right: a candidate that
-            passes no more of them has shown nothing.
     """
 
     verdict: Literal["computable", "doubtful", "hopeless"]
     reason: str
-    chance: int
 
 
 def patience(prospects: Prospects) -> int | None:
@@ -78,21 +75,20 @@ def prospects(examples: Sequence[tuple[str, str]]) -> Prospects:
             for this.
     """
     if len(examples) < 2:
-        return Prospects("doubtful", "too few cases to tell", len(examples))
+        return Prospects("doubtful", "too few cases to tell")
     seen = _Seen(examples)
-    chance = max(Counter(seen.answers).values())
     unstable = _unstable(examples)
     if unstable:
-        return Prospects("hopeless", unstable, chance)
+        return Prospects("hopeless", unstable)
     prose = _prose(seen)
     if prose:
         bare = seen.data <= 0.5 and not seen.structured and not _in_step(seen, _TREND)
-        return Prospects("hopeless" if bare else "doubtful", prose, chance)
+        return Prospects("hopeless" if bare else "doubtful", prose)
     signs = (_material, _counted, _parted, _copied, _in_step)
     found = next((reason for sign in signs if (reason := sign(seen))), None)
     if found:
-        return Prospects("computable", found, chance)
-    return Prospects("doubtful", "words in, other words out: nothing tells how", chance)
+        return Prospects("computable", found)
+    return Prospects("doubtful", "words in, other words out: nothing tells how")
 
 
 # --- what is seen of a class -----------------------------------------------------------
