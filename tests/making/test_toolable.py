@@ -359,7 +359,6 @@ def test_the_same_question_answered_in_other_words_each_time_is_hopeless() -> No
 @given(st.lists(st.tuples(st.text(max_size=40), st.text(max_size=20)), max_size=12))
 def test_any_cases_get_a_verdict(cases: list[Pair]) -> None:
     found = prospects(cases)
-    assert 0 <= found.chance <= len(cases)
     assert found.reason
 
 
