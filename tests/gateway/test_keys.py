@@ -43,7 +43,7 @@ BAD_KEYS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", BAD_KEYS)
+@pytest.mark.parametrize("value", BAD_KEYS, ids=range(len(BAD_KEYS)))
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/v1/anything/else"])
 async def test_only_a_whole_known_key_is_let_in(
     running: Running, stub: RawUpstream, value: str, path: str
