@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from decimal import getcontext, localcontext
 from functools import cache
 from importlib.util import find_spec
 from itertools import takewhile
@@ -164,13 +165,21 @@ def test_the_shared_tasks_hold_sixty_cases_each(shared: Path) -> None:
 def test_the_gyms_own_scorer_gives_the_gold_answer_full_marks(name: str) -> None:
     answers = {c.question: c.answer for c in drawn_once(f"gym-{name.replace('_', '-')}", 1)[:5]}
     items = gym.dataset(name, 1, 60)
-    scores = [
-        items.score_answer(answers[item["question"].strip()], item)
-        for item in (items[index] for index in range(5))
-        if item["question"].strip() in answers
-    ]
+    with localcontext():
+        scores = [
+            items.score_answer(answers[item["question"].strip()], item)
+            for item in (items[index] for index in range(5))
+            if item["question"].strip() in answers
+        ]
     assert scores
     assert set(scores) == {1.0}
+
+
+@needs_gym
+def test_drawing_cases_leaves_the_precision_of_money_alone() -> None:
+    before = getcontext().prec
+    family("gym-decimal-arithmetic").generate(3, 5)
+    assert getcontext().prec == before
 
 
 def test_without_reasoning_gym_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Sequence
+from decimal import localcontext
 from typing import TYPE_CHECKING
 
 from latm.bench.families.family import Family, cases_of, too_few
@@ -66,11 +67,13 @@ def _family(name: str) -> Family:
     def generate(seed: int, count: int) -> Sequence[Case]:
         items = dataset(name, seed, _REPEATS * count + 100)
         answers: dict[str, str] = {}
-        for index in range(len(items)):
-            if len(answers) == count:
-                return cases_of(title, seed, answers.items())
-            item = items[index]
-            answers.setdefault(item["question"].strip(), item["answer"])
+        # Some families set the precision of decimals for the whole thread.
+        with localcontext():
+            for index in range(len(items)):
+                if len(answers) == count:
+                    return cases_of(title, seed, answers.items())
+                item = items[index]
+                answers.setdefault(item["question"].strip(), item["answer"])
         raise too_few(title, len(answers), count)
 
     return Family(title, "gym", generate)
