@@ -11,13 +11,13 @@ company only; in a list of words, beside each other, and so do the small words o
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import groupby
 
 _TELLING = frozenset(
     "not never except excepting excluding unless without only "
     "if but however otherwise neither nor although though "
     "nicht kein keine keinen keiner außer ohne nur wenn aber sondern jedoch "
-    "sans sauf jamais seulement uniquement mais pas "
+    "sauf jamais seulement uniquement mais pas "
     "nunca excepto sino pero solamente únicamente".split()
 )
 _CONTRACTED = frozenset("don't dont doesn't isn't aren't mustn't shouldn't".split())
@@ -29,9 +29,14 @@ _DOUBTFUL = frozenset(
 _GRAMMAR = frozenset(
     "the a an this that these those which whose who what of in by with to from at for on as "
     "and or than it its them they is are be was were do does all each every any i you my your "
-    "please und oder der die das mit et ou les des avec y los las con".split()
+    "please".split()
 )
-_ODD = _CONTRACTED | _DOUBTFUL | _GRAMMAR
+_LINKING = frozenset("also then again afterwards twice".split())
+_FOREIGN = frozenset("und oder der die das mit et ou les des avec y los las con".split())
+_ODD = _TELLING | _CONTRACTED | _DOUBTFUL | _GRAMMAR | _FOREIGN
+_LAST = 3
+"""An order that is put behind a list, without its grammar ("not kiwi"), is that short."""
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # "Mr. Jones" and "J. Smith" go on after their points.
 _SENTENCE_END = re.compile(
@@ -47,10 +52,24 @@ def orders(text: str) -> bool:
 
 
 def orders_among(text: str) -> bool:
-    """The same for a list of words, which may be any words: "same dot ignore"."""
+    """The same for a list of words, which may be any words: "same but dot ignore".
+
+    There it takes a run of such words, or a telling one near the end.
+    """
     words = _words(text)
-    odd = [word in _ODD for word in words]
-    return not _TELLING.isdisjoint(words) or any(one and two for one, two in pairwise(odd))
+    if not _TELLING.isdisjoint(words[-_LAST:]):
+        return True
+    runs = (frozenset(run) for odd, run in groupby(words, key=_ODD.__contains__) if odd)
+    return any(map(_is_clause, runs))
+
+
+def _is_clause(run: frozenset[str]) -> bool:
+    """Whether words beside each other are a clause rather than odd items of a list."""
+    if len(run & _FOREIGN) > 1 or len(run) > 3:
+        return True
+    if len(run) > 1 and run & (_TELLING | _DOUBTFUL - _LINKING):
+        return True
+    return len(run) > 2 and bool(run & _CONTRACTED)
 
 
 def goes_on(text: str) -> bool:
