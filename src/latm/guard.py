@@ -17,14 +17,14 @@ _TELLING = frozenset(
     "not never except excepting excluding unless without only "
     "if but however otherwise neither nor although though "
     "nicht kein keine keinen keiner außer ohne nur wenn aber sondern jedoch "
-    "sauf jamais seulement uniquement mais pas "
+    "sauf jamais seulement uniquement mais "
     "nunca excepto sino pero solamente únicamente".split()
 )
 _CONTRACTED = frozenset("don't dont doesn't isn't aren't mustn't shouldn't".split())
 _DOUBTFUL = frozenset(
     "no ignore ignoring include reverse reversed exclude skip omit avoid instead order ordered "
     "ascending descending duplicates twice also then again afterwards must should "
-    "nie falls statt ne si sin salvo solo sólo menos".split()
+    "falls statt salvo solo sólo menos".split()
 )
 _GRAMMAR = frozenset(
     "the a an this that these those which whose who what of in by with to from at for on as "
@@ -32,7 +32,9 @@ _GRAMMAR = frozenset(
     "please".split()
 )
 _LINKING = frozenset("also then again afterwards twice".split())
-_FOREIGN = frozenset("und oder der die das mit et ou les des avec y los las con".split())
+_FOREIGN = frozenset(
+    "ne pas si sin und oder der die das mit et ou les des avec y los las con".split()
+)
 _ODD = _TELLING | _CONTRACTED | _DOUBTFUL | _GRAMMAR | _FOREIGN
 _LAST = 3
 """An order that is put behind a list, without its grammar ("not kiwi"), is that short."""
