@@ -31,11 +31,12 @@ _GRAMMAR = frozenset(
     "and or than it its them they is are be was were do does all each every any i you my your "
     "please".split()
 )
-_LINKING = frozenset("also then again afterwards twice".split())
+_LINKING = frozenset("no also then again afterwards twice".split())
 _FOREIGN = frozenset(
     "ne pas si sin und oder der die das mit et ou les des avec y los las con".split()
 )
 _ODD = _TELLING | _CONTRACTED | _DOUBTFUL | _GRAMMAR | _FOREIGN
+_LONE = frozenset("not except excepting excluding unless without never".split())
 _LAST = 3
 """An order that is put behind a list, without its grammar ("not kiwi"), is that short."""
 
@@ -56,10 +57,10 @@ def orders(text: str) -> bool:
 def orders_among(text: str) -> bool:
     """The same for a list of words, which may be any words: "same but dot ignore".
 
-    There it takes a run of such words, or a telling one near the end.
+    There it takes a run of such words, or one that exempts near the end.
     """
     words = _words(text)
-    if not _TELLING.isdisjoint(words[-_LAST:]):
+    if not _LONE.isdisjoint(words[-_LAST:]):
         return True
     runs = (frozenset(run) for odd, run in groupby(words, key=_ODD.__contains__) if odd)
     return any(map(_is_clause, runs))
@@ -69,9 +70,7 @@ def _is_clause(run: frozenset[str]) -> bool:
     """Whether words beside each other are a clause rather than odd items of a list."""
     if len(run & _FOREIGN) > 1 or len(run) > 3:
         return True
-    if len(run) > 1 and run & (_TELLING | _DOUBTFUL - _LINKING):
-        return True
-    return len(run) > 2 and bool(run & _CONTRACTED)
+    return len(run) > 1 and bool(run & (_TELLING | _DOUBTFUL - _LINKING))
 
 
 def goes_on(text: str) -> bool:
