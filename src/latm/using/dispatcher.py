@@ -6,16 +6,17 @@ gives; two classes that both match are a miss; the cost follows the question's l
 the number of tools.
 
 A template can only match a text that holds its fixed words. Each template is filed under
-its rarest fixed word or pair of words, so a question looks up its own words and pairs and
-asks only the templates filed there.
+its rarest fixed word or pair of words; where many share it, those are filed by the rarest of
+their other ones, and so on. A question looks up its own words and pairs and asks only the
+templates that they lead to.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from types import MappingProxyType
@@ -26,7 +27,15 @@ from latm.identity import version_of
 from latm.templates import Matcher
 from latm.types import Template, Tool
 
-_WORD = re.compile(r"\w+")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_WORD = re.compile(r"\w")
+_FEW = 4
+"""So many templates are asked one after another rather than parted further."""
+_DEEPEST = 64
+
+
+NO_TEMPLATE = "no template matches"
+"""Why a question is a miss that no template knows; of an ambiguous one, several do."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,12 @@ class Dispatcher:
         for one in served:
             classes[one.tool.name].append(one)
         self._classes = {name: tuple(members) for name, members in classes.items()}
-        self._index = _index(served)
+        entries = [
+            _Entry(n, one, template.literals, frozenset(fixed(template)))
+            for n, one in enumerate(served)
+            if (template := one.tool.template) is not None
+        ]
+        self._index = _parted(entries, frozenset())
 
     @property
     def classes(self) -> Mapping[str, tuple[Served, ...]]:
@@ -77,13 +91,17 @@ class Dispatcher:
 
     def route(self, question: str) -> Hit | Miss:
         """The class whose template matches, if there is exactly one."""
-        found = matching(self._candidates(question), question)
-        names = sorted({s.tool.name for s in found})
-        if not names:
-            return Miss("no template matches")
-        if len(names) > 1:
-            return Miss(f"ambiguous: the templates of {', '.join(names)} match")
-        return Hit(names[0], tuple(sorted(found, key=lambda s: s.tool.shape)))
+        found: list[Served] = []
+        names: set[str] = set()
+        for one in self._candidates(question):
+            if _matches(one, question):
+                found.append(one)
+                names.add(one.tool.name)
+            if len(names) > 1:
+                return Miss(f"ambiguous: the templates of {', '.join(sorted(names))} match")
+        if not found:
+            return Miss(NO_TEMPLATE)
+        return Hit(found[0].tool.name, tuple(found))
 
     def within(self, name: str, question: str) -> Hit:
         """The tools of a class that the caller names: those that match, else all of them.
@@ -97,34 +115,93 @@ class Dispatcher:
         fitting = matching(members, question) if len(members) > 1 else ()
         return Hit(name, fitting or members)
 
-    def _candidates(self, question: str) -> Iterator[Served]:
+    def _candidates(self, question: str) -> list[Served]:
+        """The tools whose fixed text stands in the question, by name and shape."""
         text = question.strip()
-        for key in {"", *_keys(_WORD.findall(text))}:
-            for head, tail, served in self._index.get(key, ()):
-                if text.startswith(head) and text.endswith(tail):
-                    yield served
+        keys = _keys(_TOKEN.findall(text))
+        found = [e for e in _reached(self._index, keys) if _holds(text, e.literals)]
+        return [entry.served for entry in sorted(found, key=lambda entry: entry.number)]
 
 
 def matching(tools: Iterable[Served], question: str) -> tuple[Served, ...]:
     """Those tools whose template matches the question, in their order."""
-    return tuple(
-        s for s in tools if s.matcher is not None and s.matcher.texts(question) is not None
+    return tuple(one for one in tools if _matches(one, question))
+
+
+def _matches(one: Served, question: str) -> bool:
+    return one.matcher is not None and one.matcher.texts(question) is not None
+
+
+# --- the index -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A template on file. ``number`` is its place in the order of name and shape."""
+
+    number: int
+    served: Served
+    literals: tuple[str, ...]
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """Templates that hold all keys on the way here: some to ask, others by one more key."""
+
+    asked: Sequence[_Entry]
+    branches: Mapping[str, _Node] = field(default_factory=dict[str, "_Node"])
+
+
+def _parted(entries: Sequence[_Entry], used: frozenset[str]) -> _Node:
+    """The templates by their rarest key, as far as keys tell them apart."""
+    if len(entries) <= _FEW and used:
+        return _Node(entries)
+    counts = Counter(key for entry in entries for key in entry.keys if key not in used)
+    asked: list[_Entry] = []
+    groups: defaultdict[str, list[_Entry]] = defaultdict(list)
+    for entry in entries:
+        left = entry.keys - used
+        key = min(left, key=lambda k: (counts[k], -len(k), k), default=None)
+        if key is None or len(used) == _DEEPEST:
+            asked.append(entry)
+        else:
+            groups[key].append(entry)
+    return _Node(
+        asked,
+        {
+            key: _Node(group) if _alike(group) else _parted(group, used | {key})
+            for key, group in groups.items()
+        },
     )
 
 
-def _index(served: Iterable[Served]) -> dict[str, list[tuple[str, str, Served]]]:
-    """Templates by their rarest key; those without one are filed under ''."""
-    keyed = [(s, t, fixed(t)) for s in served if (t := s.tool.template) is not None]
-    frequency = Counter(key for _, _, keys in keyed for key in keys)
-    index: defaultdict[str, list[tuple[str, str, Served]]] = defaultdict(list)
-    for one, template, keys in keyed:
-        key = min(keys, key=lambda k: (frequency[k], -len(k), k), default="")
-        index[key].append((template.literals[0], template.literals[-1], one))
-    return dict(index)
+def _alike(entries: Sequence[_Entry]) -> bool:
+    """Whether no further key tells them apart."""
+    return all(entry.keys == entries[0].keys for entry in entries)
+
+
+def _reached(node: _Node, keys: Set[str]) -> Iterator[_Entry]:
+    yield from node.asked
+    for key in node.branches.keys() & keys:
+        yield from _reached(node.branches[key], keys)
+
+
+def _holds(text: str, literals: Sequence[str]) -> bool:
+    """Whether the fixed texts stand in the text, in their order: the ends at its ends."""
+    if not (text.startswith(literals[0]) and text.endswith(literals[-1])):
+        return False
+    place = len(literals[0])
+    for literal in literals[1:-1]:
+        place = text.find(literal, place)
+        if place < 0:
+            return False
+        place += len(literal)
+    return True
 
 
 def fixed(template: Template) -> set[str]:
-    """Words, and pairs of neighbours, that every text of the template holds.
+    """Words, marks, and pairs of neighbours, that every text of the template holds.
 
     A word at the edge of a slot may be glued to the slot's text, so it does not count.
     """
@@ -134,11 +211,17 @@ def fixed(template: Template) -> set[str]:
         keys |= _keys(
             [
                 found[0]
-                for found in _WORD.finditer(literal)
-                if (found.start() > 0 or n == 0) and (found.end() < len(literal) or n == last)
+                for found in _TOKEN.finditer(literal)
+                if not _glued(found, at_start=n > 0, at_end=n < last)
             ]
         )
     return keys
+
+
+def _glued(found: re.Match[str], *, at_start: bool, at_end: bool) -> bool:
+    """Whether a word may go on in the slot beside it; a mark is one character and ends there."""
+    edge = (at_start and found.start() == 0) or (at_end and found.end() == len(found.string))
+    return edge and _WORD.match(found[0]) is not None
 
 
 def _keys(words: Sequence[str]) -> set[str]:
