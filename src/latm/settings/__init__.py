@@ -21,7 +21,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from latm.errors import SettingsError
-from latm.settings.fields import Price, Settings
+from latm.settings.fields import DayBudget, Price, Settings
 
 FILE_NAME = "latm.toml"
 PREFIX = "LATM_"
@@ -47,7 +47,7 @@ _PER_PROVIDER = re.compile(r"LATM_([A-Z0-9_]+)_(API_KEY|BASE_URL)")
 # Kubernetes gives every pod variables like these for a service that is called "latm".
 _NOT_OURS = re.compile(r"LATM_(SERVICE_(HOST|PORT)|PORT(_|$)|TEST_)")
 
-__all__ = ["FILE_NAME", "PREFIX", "Price", "Settings", "load"]
+__all__ = ["FILE_NAME", "PREFIX", "DayBudget", "Price", "Settings", "load"]
 
 
 def load(
@@ -211,7 +211,7 @@ def _json_object(variable: str, text: str) -> object:
 
 # --- validation ------------------------------------------------------------------------
 
-_MAPPINGS = frozenset({"keys", "base_urls", "prices", "serve_keys"})
+_MAPPINGS = frozenset({"keys", "base_urls", "prices", "serve_keys", "serve_budgets"})
 _HIDDEN = _MAPPINGS | {"db", "upstream_key", "serve_admin_key"}
 
 

@@ -52,6 +52,16 @@ class Price(BaseModel):
     )
 
 
+class DayBudget(BaseModel):
+    """What one tenant's requests to the upstream may come to in a day, of UTC."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    usd: Decimal | None = Field(default=None, ge=0, description="US dollars; no bound when absent.")
+    tokens: int | None = Field(default=None, ge=0, description="Input and output tokens.")
+    requests: int | None = Field(default=None, ge=0, description="Requests.")
+
+
 class Settings(BaseModel):
     """All settings of a process. Field ``x`` is variable ``LATM_X`` and key ``x`` of the file."""
 
@@ -215,6 +225,26 @@ class Settings(BaseModel):
         default=(),
         description="Tenants that no tool answers.",
         examples=["team-a,team-b"],
+    )
+    serve_budgets: Mapping[TenantName, DayBudget] = Field(
+        default_factory=dict[str, DayBudget],
+        description="What a tenant may use of the upstream a day: `usd`, `tokens`, `requests`.",
+        examples=['{"team-a": {"usd": "5", "requests": 10000}}'],
+    )
+    serve_log_json: bool = Field(
+        default=False,
+        description="Write the gateway's log as JSON lines, with a line for each request.",
+    )
+    serve_traces: bool = Field(
+        default=False,
+        description=(
+            "Send OpenTelemetry spans to where the `OTEL_EXPORTER_OTLP_*` variables say; needs "
+            "the extra `otel`."
+        ),
+    )
+    serve_texts: bool = Field(
+        default=False,
+        description="Put questions, and answers of tools, into the log's lines and the spans.",
     )
 
     @property
