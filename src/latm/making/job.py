@@ -46,9 +46,9 @@ async def error_bound(store: Store, promoter: Promoter, item: StoredTool) -> Err
     """
     counts = await store.evidence.counts(item.version)
     verified = promoter.verified_bound(item.tool.verification)
-    if counts.wrong == 0 and counts.compared < verified.compared:
+    if counts.doubtful == 0 and counts.compared < verified.compared:
         return verified
-    return promoter.error_bound(counts.wrong, counts.compared, item.tool.verification.looks)
+    return promoter.error_bound(counts.doubtful, counts.compared, item.tool.verification.looks)
 
 
 @dataclass(slots=True)

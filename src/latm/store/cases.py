@@ -32,20 +32,26 @@ class CaseBook:
 
     async def add(self, name: str, added: Iterable[Case]) -> CasesAdded:
         """Store cases of a class; duplicates are left out, contradictions handed back."""
+        async with self._database.write() as connection:
+            return await self.insert(connection, name, added)
+
+    async def insert(
+        self, connection: AsyncConnection, name: str, added: Iterable[Case]
+    ) -> CasesAdded:
+        """`add`, in a transaction that is open."""
         file = sift(name, added)
         count, known, contradictions = 0, len(file.duplicates), list(file.contradictions)
-        async with self._database.write() as connection:
-            for start in range(0, len(file.cases), _BATCH):
-                batch = file.cases[start : start + _BATCH]
-                on_record = await _on_record(connection, name, batch)
-                merged = sift(name, [*on_record, *batch])
-                new = merged.cases[len(on_record) :]
-                if new:
-                    rows = [self._row(name, case) for case in new]
-                    await connection.execute(insert_new(cases, rows))
-                count += len(new)
-                known += len(merged.duplicates)
-                contradictions += merged.contradictions
+        for start in range(0, len(file.cases), _BATCH):
+            batch = file.cases[start : start + _BATCH]
+            on_record = await _on_record(connection, name, batch)
+            merged = sift(name, [*on_record, *batch])
+            new = merged.cases[len(on_record) :]
+            if new:
+                rows = [self._row(name, case) for case in new]
+                await connection.execute(insert_new(cases, rows))
+            count += len(new)
+            known += len(merged.duplicates)
+            contradictions += merged.contradictions
         return CasesAdded(count, known, tuple(contradictions))
 
     async def of(self, name: str, limit: int | None = None) -> tuple[Case, ...]:

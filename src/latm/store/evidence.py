@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from latm.store.connection import Database
-from latm.store.rows import Comparison, Counts, Outcome, Source
+from latm.store.rows import Comparison, Counts, OnRecord, Outcome, Source
 from latm.store.schema import comparison as comparisons
 
-_BY_WEIGHT: tuple[Outcome, ...] = ("abstained", "failed", "right", "wrong")
+_BY_WEIGHT: tuple[Outcome, ...] = ("abstained", "failed", "open", "right", "wrong")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,24 @@ class Evidence:
         rows = [{**asdict(one), "got": _storable(one.got), "at": at} for one in compared]
         if rows:
             await connection.execute(comparisons.insert(), rows)
+
+    async def repeats(self, connection: AsyncConnection, one: Comparison, since: str) -> bool:
+        """Whether the same question has come to the same after a time, in the same way."""
+        c = comparisons.c
+        query = sa.select(c.number).where(
+            c.version == one.version,
+            c.case_digest == one.case_digest,
+            c.outcome == one.outcome,
+            c.source == one.source,
+            c.at > since,
+        )
+        return await connection.scalar(query.limit(1)) is not None
+
+    async def records(self, connection: AsyncConnection, version: str) -> tuple[OnRecord, ...]:
+        """All comparisons of a version, in the order they came."""
+        c = comparisons.c
+        query = sa.select(c.case_digest, c.outcome, c.source, c.at).where(c.version == version)
+        return tuple(OnRecord(*row) for row in await connection.execute(query.order_by(c.number)))
 
     async def counts(self, version: str, *sources: Source) -> Counts:
         """How a version fared on different cases.

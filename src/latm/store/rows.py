@@ -6,6 +6,7 @@ as unknown and never as 0, so that sums of sums stay honest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -14,7 +15,8 @@ from latm.cases import Contradiction
 from latm.lifecycle import Event
 from latm.types import Case, Json, Purpose, RungName, State, Tool, Usage
 
-Outcome: TypeAlias = Literal["right", "wrong", "abstained", "failed"]
+Outcome: TypeAlias = Literal["right", "wrong", "open", "abstained", "failed"]
+"""``open``: it disagreed with a reference answer, and nobody could be asked who is right."""
 Source: TypeAlias = Literal["held_out", "shadow", "audit"]
 Side: TypeAlias = Literal["shown", "held_out"]
 UsageKey: TypeAlias = Literal["purpose", "rung", "name", "version", "model", "job"]
@@ -117,11 +119,44 @@ class Counts:
     wrong: int = 0
     abstained: int = 0
     failed: int = 0
+    open: int = 0
 
     @property
     def compared(self) -> int:
         """Cases that were answered: the denominator of the error bound."""
-        return self.right + self.wrong
+        return self.right + self.wrong + self.open
+
+    @property
+    def doubtful(self) -> int:
+        """Cases that may not count as right: the numerator of the error bound."""
+        return self.wrong + self.open
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """A comparison as it is on record. ``at`` is UTC, ISO 8601."""
+
+    case_digest: str
+    outcome: Outcome
+    source: Source
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that is on record of one version at one moment; what decides on its state.
+
+    Attributes:
+        events, compared: in the order they came.
+    """
+
+    item: StoredTool
+    events: tuple[ToolEvent, ...]
+    compared: tuple[OnRecord, ...]
+
+
+Decide: TypeAlias = Callable[[Standing], Move | None]
+"""A pure decision on a version's state; None leaves it as it is."""
 
 
 @dataclass(frozen=True, slots=True)

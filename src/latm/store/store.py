@@ -15,7 +15,16 @@ from latm.store.cases import CaseBook
 from latm.store.connection import Clock, Database, connect, damage, place_of, utc_now
 from latm.store.evidence import Evidence
 from latm.store.journal import Journal
-from latm.store.rows import Damage, Result, Side, StoredTool
+from latm.store.rows import (
+    Comparison,
+    Damage,
+    Decide,
+    Result,
+    Side,
+    Standing,
+    StoredTool,
+    ToolEvent,
+)
 from latm.store.schema import HEAD
 from latm.store.toolbox import Toolbox
 from latm.store.usage import UsageBook
@@ -87,6 +96,53 @@ class Store:
                 await self.toolbox.move(connection, move)
             await self.evidence.insert(connection, result.compared)
         return stored
+
+    async def weigh(
+        self, compared: Comparison, decide: Decide, case: Case | None = None
+    ) -> ToolEvent | None:
+        """Put a comparison on record and decide on the version's state, in one transaction.
+
+        Whoever decides sees what all processes have put on record so far, and nobody else
+        decides at the same time; so a version makes each move once. A shadow run that came
+        to the same since the last demotion is nothing new: it is neither written nor decided on.
+
+        Parameters:
+            decide: pure and quick; the database is locked for writing meanwhile.
+            case: the counterexample, for the class.
+
+        Returns:
+            The event, or None when the state stays.
+
+        Raises:
+            UnknownNameError: no such version.
+            InputError: the lifecycle has no such move.
+        """
+        async with self._database.write() as connection:
+            item = await self.toolbox.of_version(connection, compared.version)
+            life = await self.toolbox.life(connection, compared.version)
+            since = max((event.at for event in life if event.event == "demote"), default="")
+            known = await self.evidence.repeats(connection, compared, since)
+            if known and compared.source == "shadow":
+                return None
+            await self.evidence.insert(connection, [compared])
+            if case is not None:
+                await self.cases.insert(connection, item.tool.name, [case])
+            records = await self.evidence.records(connection, compared.version)
+            move = decide(Standing(item, life, records))
+            return None if move is None else await self.toolbox.move(connection, move)
+
+    async def standing(self, version: str) -> Standing:
+        """All that is on record of a version.
+
+        Raises:
+            UnknownNameError: no such version.
+        """
+        async with self._database.read() as connection:
+            return Standing(
+                await self.toolbox.of_version(connection, version),
+                await self.toolbox.life(connection, version),
+                await self.evidence.records(connection, version),
+            )
 
     @staticmethod
     def place_of(location: str | Path) -> str:

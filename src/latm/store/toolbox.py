@@ -162,10 +162,24 @@ class Toolbox:
 
     async def events(self, version: str) -> tuple[ToolEvent, ...]:
         """All that happened to a version, in order."""
-        query = sa.select(events).where(events.c.version == version).order_by(events.c.number)
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        return tuple(_event(row) for row in rows)
+            return await self.life(connection, version)
+
+    async def life(self, connection: AsyncConnection, version: str) -> tuple[ToolEvent, ...]:
+        """`events`, in a transaction that is open."""
+        query = sa.select(events).where(events.c.version == version).order_by(events.c.number)
+        return tuple(_event(row) for row in await connection.execute(query))
+
+    async def of_version(self, connection: AsyncConnection, version: str) -> StoredTool:
+        """The tool of a version, in a transaction that is open.
+
+        Raises:
+            UnknownNameError: no such version.
+        """
+        found = await _select(connection, tools.c.version == version)
+        if not found:
+            raise UnknownNameError(f"no tool of version {version!r}; see `latm tools list`")
+        return found[0]
 
     async def count(self) -> int:
         """Number of versions on record, retired ones too."""
