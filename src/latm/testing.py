@@ -11,10 +11,18 @@ A suite is a tuple of checks. Run each on a fresh adapter; it returns, or raises
         await check(my_sandbox)
 """
 
+from latm.embedding.conformance import CHECKS as EMBEDDING_CHECKS
 from latm.models.conformance import CHECKS as MODEL_CHECKS
 from latm.models.recorded import RecordedModel
 from latm.models.scripted import ScriptedModel
 from latm.sandbox.conformance import CHECKS as SANDBOX_CHECKS
 from latm.store.conformance import CHECKS as STORE_CHECKS
 
-__all__ = ["MODEL_CHECKS", "SANDBOX_CHECKS", "STORE_CHECKS", "RecordedModel", "ScriptedModel"]
+__all__ = [
+    "EMBEDDING_CHECKS",
+    "MODEL_CHECKS",
+    "SANDBOX_CHECKS",
+    "STORE_CHECKS",
+    "RecordedModel",
+    "ScriptedModel",
+]
