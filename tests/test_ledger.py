@@ -97,14 +97,14 @@ def test_money_is_told_apart_by_what_it_was_for() -> None:
     }
     ledger = Ledger.of(sums)
     assert ledger.making.usd == usd("0.30")
-    assert ledger.checking.usd == usd("0.03")
+    assert (ledger.shadow.usd, ledger.audit.usd) == (usd("0.01"), usd("0.02"))
     assert ledger.spent.usd == usd("0.38")
     assert ledger.avoided.usd == usd("1.07")
     assert ledger.saved_usd == usd("0.69")
     assert Ledger.of({}) == Ledger()
 
 
-@pytest.mark.parametrize("part", ["using", "making", "checking", "avoided"])
+@pytest.mark.parametrize("part", ["using", "making", "shadow", "audit", "avoided"])
 def test_what_is_saved_is_unknown_when_a_part_is(part: str) -> None:
     assert Ledger(**{part: Money(usd("1"), unknown=1)}).saved_usd is None
 

@@ -7,17 +7,17 @@ result is unknown, never smaller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_UP, Context, Decimal
 from functools import reduce
 from operator import add
 from typing import Literal, TypeAlias, TypeVar
 
-from latm.store import Money, UsageRow, UsageSum
+from latm.store import Money, UsageGroup, UsageRow, UsageSum
 from latm.types import Purpose
 
-K = TypeVar("K")
+K = TypeVar("K", bound=Hashable)
 
 BreakEven: TypeAlias = int | Literal["never", "unknown"]
 """Number of requests after which a tool has repaid its making."""
@@ -49,30 +49,34 @@ class Ledger:
     Attributes:
         using: spent on answering requests.
         making: spent on making tools.
-        checking: spent on shadow runs and audits.
+        shadow: spent on answers of tools that the client does not get.
+        audit: spent on asking the upstream what a tool has answered.
         avoided: what the upstream would have charged for what it was not asked.
     """
 
     using: Money = _NOTHING
     making: Money = _NOTHING
-    checking: Money = _NOTHING
+    shadow: Money = _NOTHING
+    audit: Money = _NOTHING
     avoided: Money = _NOTHING
 
     @classmethod
     def of(cls, by_purpose: Mapping[Purpose, UsageSum]) -> Ledger:
         """The ledger of sums by purpose; benchmarks are nobody's savings and left out."""
 
-        def cost(*purposes: Purpose) -> Money:
-            return sum((by_purpose[p].cost for p in purposes if p in by_purpose), _NOTHING)
+        def cost(purpose: Purpose) -> Money:
+            return by_purpose[purpose].cost if purpose in by_purpose else _NOTHING
 
         serving: tuple[Purpose, ...] = ("using", "shadow", "audit")
         avoided = (by_purpose[p].avoided for p in serving if p in by_purpose)
-        return cls(cost("using"), cost("making"), cost("shadow", "audit"), sum(avoided, _NOTHING))
+        return cls(
+            cost("using"), cost("making"), cost("shadow"), cost("audit"), sum(avoided, _NOTHING)
+        )
 
     @property
     def spent(self) -> Money:
         """All that was paid."""
-        return self.using + self.making + self.checking
+        return self.using + self.making + self.shadow + self.audit
 
     @property
     def saved_usd(self) -> Decimal | None:
@@ -103,6 +107,57 @@ class CurvePoint:
     requests: int
     with_tool: Decimal | None
     without_tool: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one tool, tenant or rung came to.
+
+    Attributes:
+        answered: all requests that were answered, by whichever rung.
+        served: those of them that tools answered.
+    """
+
+    money: Ledger = Ledger()
+    answered: UsageSum = UsageSum()
+    served: UsageSum = UsageSum()
+
+    @classmethod
+    def of(cls, sums: Iterable[tuple[UsageGroup, UsageSum]]) -> Account:
+        """The account of sums, whatever they are of."""
+        by_purpose: dict[Purpose, UsageSum] = {}
+        served = UsageSum()
+        for key, summed in sums:
+            by_purpose[key.purpose] = by_purpose.get(key.purpose, UsageSum()) + summed
+            if key.purpose == "using" and key.rung not in (None, "upstream"):
+                served += summed
+        return cls(Ledger.of(by_purpose), by_purpose.get("using", UsageSum()), served)
+
+    @property
+    def break_even(self) -> BreakEven:
+        """Requests after which what tools cost once is repaid by what they go on saving.
+
+        Making and shadow runs are paid once, audits go on; without any served request
+        there is nothing to reckon with.
+        """
+        money, served = self.money, self.served
+        return break_even(
+            Rates(
+                (money.making + money.shadow).usd,
+                per_request(served, served.cost + money.audit),
+                per_request(served, served.avoided),
+            )
+        )
+
+
+def accounts(
+    sums: Mapping[UsageGroup, UsageSum], by: Callable[[UsageGroup], K]
+) -> dict[K, Account]:
+    """An account for each value of ``by``, in the order of the sums."""
+    groups: dict[K, list[tuple[UsageGroup, UsageSum]]] = {}
+    for key, summed in sums.items():
+        groups.setdefault(by(key), []).append((key, summed))
+    return {group: Account.of(items) for group, items in groups.items()}
 
 
 def per_request(summed: UsageSum, amount: Money) -> Decimal | None:

@@ -14,6 +14,7 @@ import pytest
 from latm.errors import SettingsError, StoreError
 from latm.store import Store, UsageRow
 from latm.store.conformance import sample_tool
+from latm.store.schema import HEAD
 from latm.types import Tool
 
 # Forked, because starting a fresh interpreter for each would take seconds.
@@ -163,7 +164,7 @@ async def test_a_database_of_a_newer_latm_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
     raw.close()
-    assert "has schema '9999', newer than '0002' of this latm" in await error_of(path)
+    assert f"has schema '9999', newer than {HEAD!r} of this latm" in await error_of(path)
 
 
 async def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:

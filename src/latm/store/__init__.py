@@ -27,7 +27,9 @@ from latm.store.rows import (
     Standing,
     StoredTool,
     ToolEvent,
+    UsageGroup,
     UsageKey,
+    UsageNews,
     UsageRow,
     UsageSum,
 )
@@ -51,7 +53,9 @@ __all__ = [
     "Store",
     "StoredTool",
     "ToolEvent",
+    "UsageGroup",
     "UsageKey",
+    "UsageNews",
     "UsageRow",
     "UsageSum",
 ]

@@ -6,7 +6,7 @@ as unknown and never as 0, so that sums of sums stay honest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -19,7 +19,9 @@ Outcome: TypeAlias = Literal["right", "wrong", "open", "abstained", "failed"]
 """``open``: it disagreed with a reference answer, and nobody could be asked who is right."""
 Source: TypeAlias = Literal["held_out", "shadow", "audit"]
 Side: TypeAlias = Literal["shown", "held_out"]
-UsageKey: TypeAlias = Literal["purpose", "rung", "name", "version", "model", "job"]
+UsageKey: TypeAlias = Literal[
+    "purpose", "rung", "name", "version", "model", "job", "tenant", "request"
+]
 
 
 # --- tools -----------------------------------------------------------------------------
@@ -193,6 +195,7 @@ class UsageRow:
         avoided_usd: what the upstream would have charged, None when unknown.
         job: the job that it belongs to, such as a making job.
         at: UTC, ISO 8601; None: when it is stored.
+        tenant: whose request it was; ``request`` its id, as the client was told.
     """
 
     purpose: Purpose
@@ -205,6 +208,8 @@ class UsageRow:
     avoided_usd: Decimal | None = Decimal(0)
     job: str | None = None
     at: str | None = None
+    tenant: str | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,3 +254,37 @@ class UsageSum:
     def of(cls, row: UsageRow) -> UsageSum:
         """The sum of one row."""
         return cls(1, row.usage, Money.of(row.cost_usd), Money.of(row.avoided_usd))
+
+
+@dataclass(frozen=True, slots=True)
+class UsageGroup:
+    """What rows are added up by for the ledger.
+
+    Attributes:
+        name: the request class, and so its tools; None where none is concerned.
+        tenant: whose requests; None for nobody's in particular.
+    """
+
+    purpose: Purpose
+    rung: RungName | None = None
+    name: str | None = None
+    tenant: str | None = None
+
+    @classmethod
+    def of(cls, row: UsageRow) -> UsageGroup:
+        """The group of a row."""
+        return cls(row.purpose, row.rung, row.name, row.tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageNews:
+    """Sums of the rows that have come after another one.
+
+    Attributes:
+        last: number of the newest row.
+        since: of these rows only the ones of a time or later.
+    """
+
+    last: int
+    sums: Mapping[UsageGroup, UsageSum]
+    since: Mapping[UsageGroup, UsageSum]

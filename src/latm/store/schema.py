@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0002"
+HEAD = "0003"
 """The migration that this code works with."""
 
 metadata = sa.MetaData()
@@ -95,6 +95,8 @@ usage = sa.Table(
     sa.Column("cost_pico_usd", sa.BigInteger),
     sa.Column("avoided_pico_usd", sa.BigInteger),
     sa.Column("at", sa.String(32), nullable=False),
+    sa.Column("tenant", sa.String(48)),
+    sa.Column("request", sa.String(64)),
     sa.Index("usage_by_name", "name", "purpose"),
     sa.Index("usage_by_job", "job"),
 )

@@ -92,6 +92,17 @@ class Toolbox:
                 raise await _unknown(connection, name)
         return found
 
+    async def names(self, *, after: str = "", limit: int) -> list[str]:
+        """Classes with tools that are not retired, by name.
+
+        Parameters:
+            after: only names behind this one; ``limit``: at most so many.
+        """
+        c = tools.c
+        query = sa.select(c.name).distinct().where(c.state.in_(_NOT_RETIRED), c.name > after)
+        async with self._database.read() as connection:
+            return list(await connection.scalars(query.order_by(c.name).limit(limit)))
+
     async def current(self) -> tuple[StoredTool, ...]:
         """Of each class and shape the newest tool that is not retired, by name and shape."""
         async with self._database.read() as connection:

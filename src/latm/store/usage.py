@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from latm.errors import InputError
 from latm.store.connection import Database
-from latm.store.rows import Money, UsageKey, UsageRow, UsageSum
+from latm.store.rows import Money, UsageGroup, UsageKey, UsageNews, UsageRow, UsageSum
 from latm.store.schema import usage as table
-from latm.types import Usage
+from latm.types import Purpose, Usage
 
 _PICO = 12
 _EXACT = Context(prec=40)
@@ -68,6 +68,40 @@ class UsageBook:
         sums = {tuple(row[: len(by)]): _sum(row[len(by) :]) for row in rows}
         return {key: total for key, total in sums.items() if total.rows}
 
+    async def since(self, at: str, *purposes: Purpose) -> UsageSum:
+        """The rows of some purposes from a time on, added up.
+
+        Parameters:
+            at: UTC, ISO 8601, as the store writes it.
+        """
+        query = sa.select(*_SUMS).where(table.c.at >= at, table.c.purpose.in_(purposes))
+        async with self._database.read() as connection:
+            return _sum((await connection.execute(query)).one())
+
+    async def news(self, after: int, *, since: str) -> UsageNews:
+        """Add up the rows that are newer than a number; takes as long as there are such rows.
+
+        Parameters:
+            after: number of the last row that is known; 0 for all.
+            since: UTC, ISO 8601; rows from then on are added up apart, too.
+        """
+        c = table.c
+        recent = sa.case((c.at >= since, 1), else_=0)
+        keys = (c.purpose, c.rung, c.name, c.tenant, recent)
+        async with self._database.read() as connection:
+            last = await connection.scalar(sa.select(sa.func.max(c.number))) or 0
+            # Rows are numbered in the order in which they are written, never behind a reader.
+            query = sa.select(*keys, *_SUMS).where(c.number > after, c.number <= last)
+            rows = (await connection.execute(query.group_by(*keys))).all() if last > after else ()
+        sums: dict[UsageGroup, UsageSum] = {}
+        newer: dict[UsageGroup, UsageSum] = {}
+        for row in rows:
+            group, summed = UsageGroup(*row[:4]), _sum(row[5:])
+            sums[group] = sums.get(group, UsageSum()) + summed
+            if row[4]:
+                newer[group] = summed
+        return UsageNews(last, sums, newer)
+
     async def total(self, *, name: str | None = None, job: str | None = None) -> UsageSum:
         """All rows of a class or a job, added up."""
         return (await self.sums(name=name, job=job)).get((), UsageSum())
@@ -82,6 +116,8 @@ def usage_values(row: UsageRow, now: str) -> dict[str, Any]:
         "version": row.version,
         "model": row.model,
         "job": row.job,
+        "tenant": row.tenant,
+        "request": row.request,
         "input_tokens": row.usage.input,
         "cached_tokens": row.usage.cached_input,
         "output_tokens": row.usage.output,
