@@ -209,6 +209,7 @@ def _request(
         canonical_json(stated) if stated else "",
         min((bound for bound in bounds if isinstance(bound, int)), default=None),
         foreign,
+        _steering(body),
     )
 
 
@@ -225,6 +226,21 @@ def _sampled(body: Body) -> bool:
     """Whether one answer out of many is asked for, so that two requests want two."""
     temperature = body.get("temperature")
     return isinstance(temperature, int | float) and temperature > 0
+
+
+# Fields that say who asks, how the answer comes and what becomes of it, or that stand in
+# the fingerprint already; every other one may steer the model.
+_ASIDE = frozenset(
+    "model messages input instructions stream stream_options user metadata safety_identifier "
+    "prompt_cache_key service_tier store response_format stop logit_bias verbosity text".split()
+)
+
+
+def _steering(body: Body) -> str | None:
+    """What besides the text steers the model, as canonical JSON; None with a sample."""
+    if _sampled(body):
+        return None
+    return canonical_json({name: body[name] for name in body if name not in _ASIDE})
 
 
 def _chat_format(value: Json) -> Json:

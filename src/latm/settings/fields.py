@@ -221,6 +221,16 @@ class Settings(BaseModel):
         description="SHA-256 of the key of the gateway's administration.",
         examples=["(64 hexadecimal digits)"],
     )
+    exact_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description=(
+            "How long the gateway repeats the upstream's answer to the very same request, in "
+            "seconds; 0 asks the upstream each time."
+        ),
+        examples=[600],
+    )
     serve_off: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         default=(),
         description="Tenants that no tool answers.",

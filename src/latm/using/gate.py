@@ -55,6 +55,8 @@ class Request:
         most_tokens: the bound on the answer that was asked for.
         foreign: what no tool can see or give (tools, images, several choices, an unknown
             field), in words; empty without any.
+        steering: canonical JSON of what else steers the model (seed, penalties, effort,
+            bounds), for repeating an answer; None where a sample is asked for.
     """
 
     messages: tuple[Message, ...]
@@ -63,6 +65,7 @@ class Request:
     form: str = ""
     most_tokens: int | None = None
     foreign: str = ""
+    steering: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,14 @@ class Asked:
         fingerprint: class key of all that stands around the question.
         bare: nothing stands around it: no instructions, no form.
         most_bytes: an answer up to this size certainly fits the bound that was asked for.
+        steering: of the `Request`.
     """
 
     question: str
     fingerprint: str
     bare: bool
     most_bytes: int | None = None
+    steering: str | None = None
 
 
 def asked(request: Request) -> Asked | Bypass:
@@ -98,6 +103,7 @@ def asked(request: Request) -> Asked | Bypass:
         bare=not instructions and not request.form,
         # A token is at least one byte of text.
         most_bytes=request.most_tokens,
+        steering=request.steering,
     )
 
 
