@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from latm.making.job import MakingJob, error_bound
 from latm.making.made import Made
 from latm.making.maker import Attempt, Maker, Report
 from latm.making.paper import Answering, BudgetedModel, LightModel, PaperMaker
-from latm.making.promoter import ErrorBound, Promoter
+from latm.making.promoter import ErrorBound, Promoter, is_exercised
 from latm.making.report import MakeReport
 from latm.making.shape import Order
 from latm.making.transcripts import import_transcript, read_transcript
@@ -32,14 +33,20 @@ from latm.making.verifier import Judgement, Verifier
 from latm.models import Model, names
 from latm.models.catalog import find, path_of
 from latm.models.recorded import RecordedModel
+from latm.monitor.allowance import Allowance
 from latm.monitor.bound import cases_needed, upper_bound
+from latm.monitor.flow import Monitor
+from latm.monitor.rules import Rules
+from latm.monitor.sampler import Sampler
+from latm.monitor.seen import Upgrades
+from latm.monitor.watch import Route, Watch
 from latm.sandbox import Sandbox
 from latm.sandbox.engines import ENGINES, open_engines
 from latm.settings import Settings
 from latm.store import Comparison, JournaledModel, Store, StoredTool
 from latm.store.toolbox import check_name
 from latm.types import Case, EngineName, RungName, Tool, Verdict
-from latm.using.dispatcher import Dispatcher, Served
+from latm.using.dispatcher import Dispatcher, Hit, Served
 from latm.using.flow import RUNGS, Flow
 from latm.using.ladder import UserMode, by_user
 
@@ -118,6 +125,28 @@ class Runtime:
             user=self.model(self.settings.user) if "user" in rungs else None,
             upstream=self.model(upstream) if upstream and "upstream" in rungs else None,
             user_mode=user_mode,
+        )
+
+    async def monitor(self, upgrades: Upgrades | None = None, *, keeps: bool = True) -> Monitor:
+        """The flow that lets tools gain and lose trust; one is enough for a process.
+
+        Args:
+            upgrades: is told of wrong answers.
+            keeps: whether questions of clients may be stored as cases.
+
+        Raises:
+            SandboxUnavailableError: no engine works here.
+        """
+        settings = self.settings
+        return Monitor(
+            self.store,
+            await self.executor(),
+            Watch(self.store, _routed, time.monotonic),
+            Rules(settings.max_error, settings.confidence, is_exercised),
+            Sampler(settings.audit_share, settings.seed),
+            Allowance(self.store, settings.audit_calls, settings.audit_usd, _clock),
+            upgrades,
+            keeps,
         )
 
     async def make(
@@ -348,5 +377,21 @@ def _job(name: str, settings: Settings) -> str:
     return "make-" + digest(canonical_json([name, settings.maker, settings.seed]))
 
 
+def _routed(items: Sequence[StoredTool]) -> Route:
+    """The dispatcher over tools of one fingerprint, shadow tools as if they were live."""
+    dispatcher = Dispatcher(item.tool for item in items)
+    by_version = {item.version: item for item in items}
+
+    def route(question: str) -> Sequence[StoredTool]:
+        found = dispatcher.route(question)
+        return [by_version[s.version] for s in found.tools] if isinstance(found, Hit) else ()
+
+    return route
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)
+
+
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return _clock().isoformat(timespec="seconds")

@@ -16,6 +16,8 @@ from latm.monitor.merits import Merits, mark_of, merits_of
 from latm.store import Move, OnRecord, Standing
 from latm.types import Json, Verification
 
+_TWICE = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -81,8 +83,13 @@ class Rules:
         return self._drift(standing, merits)
 
     def repetition(self, standing: Standing, case_digest: str) -> Move | None:
-        """Take a live tool's place that is asked again what it answers wrongly."""
-        if case_digest not in known_wrong(standing):
+        """Take a live tool's place that is asked again what it answers wrongly.
+
+        To be asked when the second time is on record.
+        """
+        since = merits_of(standing).since_live
+        times = sum(one.case_digest == case_digest and one.outcome == "wrong" for one in since)
+        if times < _TWICE:
             return None
         evidence: dict[str, Json] = {**self._stated("wrong again"), "case": case_digest}
         reason = "it was asked again a question that it answers wrongly"

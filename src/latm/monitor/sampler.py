@@ -7,6 +7,8 @@ come out right, never under its floor, and is full again after a wrong answer.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from latm.identity import digest
 
 ALL = 10
@@ -16,19 +18,29 @@ _FRACTION_DIGITS = 13
 """Hexadecimal digits of a hash that a float holds exactly."""
 
 
-def rate(audits: int, floor: float) -> float:
-    """The share of answers to audit.
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """The sample of one installation.
 
-    After t answers about √(2 · `ALL` · t) were audited: 140 of the first 1,000.
-
-    Args:
-        audits: since the tool went live or was last wrong.
-        floor: least share, however many audits there were.
+    Attributes:
+        floor: least share of answers that is audited, however many audits there were.
     """
-    return max(floor, ALL / max(ALL, audits))
 
+    floor: float
+    seed: int
 
-def chosen(request_id: str, share: float, seed: int) -> bool:
-    """Whether a request is in the sample."""
-    fraction = int(digest(f"{seed}:{request_id}")[:_FRACTION_DIGITS], 16) / 16**_FRACTION_DIGITS
-    return fraction < share
+    def wants(self, request_id: str, audits: int) -> bool:
+        """Whether the answer to a request is audited.
+
+        Args:
+            audits: since the tool went live or was last wrong.
+        """
+        fraction = int(digest(f"{self.seed}:{request_id}")[:_FRACTION_DIGITS], 16)
+        return fraction < self.rate(audits) * 16**_FRACTION_DIGITS
+
+    def rate(self, audits: int) -> float:
+        """The share of answers to audit.
+
+        After t answers about √(2 · `ALL` · t) were audited: 140 of the first 1,000.
+        """
+        return max(self.floor, ALL / max(ALL, audits))

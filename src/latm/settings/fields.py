@@ -116,6 +116,25 @@ class Settings(BaseModel):
     confidence: float = Field(
         default=0.95, gt=0, lt=1, description="Confidence at which `max_error` must hold, a share."
     )
+    audit_share: float = Field(
+        default=0.02,
+        gt=0,
+        le=1,
+        description="Least share of a live tool's answers that the upstream is asked for, too.",
+        examples=[0.02],
+    )
+    audit_calls: int = Field(
+        default=1000,
+        ge=0,
+        description="Calls of the upstream a day for audits, and for disputes about an answer.",
+        examples=[1000],
+    )
+    audit_usd: Decimal | None = Field(
+        default=None,
+        ge=0,
+        description="US dollars a day for the same; no bound when absent.",
+        examples=["2.50"],
+    )
     max_tokens: int = Field(
         default=6000,
         ge=1,

@@ -18,7 +18,7 @@ from latm.errors import InputError
 from latm.store.connection import Database
 from latm.store.rows import Money, UsageGroup, UsageKey, UsageNews, UsageRow, UsageSum
 from latm.store.schema import usage as table
-from latm.types import Purpose, Usage
+from latm.types import Usage
 
 _PICO = 12
 _EXACT = Context(prec=40)
@@ -67,16 +67,6 @@ class UsageBook:
             rows = (await connection.execute(query)).all()
         sums = {tuple(row[: len(by)]): _sum(row[len(by) :]) for row in rows}
         return {key: total for key, total in sums.items() if total.rows}
-
-    async def since(self, at: str, *purposes: Purpose) -> UsageSum:
-        """The rows of some purposes from a time on, added up.
-
-        Parameters:
-            at: UTC, ISO 8601, as the store writes it.
-        """
-        query = sa.select(*_SUMS).where(table.c.at >= at, table.c.purpose.in_(purposes))
-        async with self._database.read() as connection:
-            return _sum((await connection.execute(query)).one())
 
     async def news(self, after: int, *, since: str) -> UsageNews:
         """Add up the rows that are newer than a number; takes as long as there are such rows.
