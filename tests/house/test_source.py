@@ -15,7 +15,7 @@ LONGER: dict[str, int] = {}
 # Foreign package → the parts of latm that may name it.
 HOMES: dict[str, set[str]] = {
     "subprocess": {"sandbox", "models", "bench"},
-    "multiprocessing": {"sandbox", "models", "bench"},
+    "multiprocessing": {"sandbox", "models", "bench", "jobs"},
     "pydantic_monty": {"sandbox"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
@@ -33,9 +33,12 @@ HOMES: dict[str, set[str]] = {
     "fastapi": {"gateway", "dashboard"},
     "starlette": {"gateway", "dashboard", "mcp"},
     "uvicorn": {"gateway", "cli"},
+    "prometheus_client": {"gateway"},
+    "opentelemetry": {"gateway"},
     "matplotlib": {"bench", "cli"},
     "reasoning_gym": {"bench"},
     "re2": {"templates", "induction"},
+    "dbos": {"jobs"},
 }
 # The jail's child clears the environment before a tool runs; it reads nothing from it.
 NEAR_THE_ENVIRONMENT = {"settings", "sandbox.jail_child"}
@@ -124,7 +127,7 @@ def test_an_event_loop_is_started_only_at_the_edges() -> None:
         for module in modules()
         if {"asyncio.run", "asyncio.Runner"} & {*module.attributes(), *module.imports()}
     }
-    assert starters <= {"cli", "runtime", "bench", "models"}
+    assert starters <= {"cli", "runtime", "bench", "models", "jobs"}
 
 
 def test_pure_modules_read_no_clock_and_no_dice() -> None:
