@@ -35,7 +35,7 @@ def test_a_question_that_no_template_matches_is_a_miss(question: str) -> None:
 def test_two_classes_that_match_are_a_miss_that_names_them() -> None:
     looser = Template(("Sort the ", ""), (Slot("rest", "text"),))
     route = Dispatcher([tool(), tool("anything", looser)]).route("Sort the words: b a")
-    assert route == Miss("ambiguous: the templates of anything, sorting match")
+    assert route == Miss("ambiguous: the templates of anything, sorting match", ambiguous=True)
 
 
 def test_two_shapes_of_one_class_that_match_are_a_hit_in_the_order_of_shapes() -> None:

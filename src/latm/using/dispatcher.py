@@ -34,10 +34,6 @@ _FEW = 4
 _DEEPEST = 64
 
 
-NO_TEMPLATE = "no template matches"
-"""Why a question is a miss that no template knows; of an ambiguous one, several do."""
-
-
 @dataclass(frozen=True)
 class Served:
     """A tool that serves, with what is computed from it once."""
@@ -66,6 +62,7 @@ class Miss:
     """No class serves the question, or more than one would. ``reason`` is one line."""
 
     reason: str
+    ambiguous: bool = False
 
 
 class Dispatcher:
@@ -98,9 +95,10 @@ class Dispatcher:
                 found.append(one)
                 names.add(one.tool.name)
             if len(names) > 1:
-                return Miss(f"ambiguous: the templates of {', '.join(sorted(names))} match")
+                both = ", ".join(sorted(names))
+                return Miss(f"ambiguous: the templates of {both} match", ambiguous=True)
         if not found:
-            return Miss(NO_TEMPLATE)
+            return Miss("no template matches")
         return Hit(found[0].tool.name, tuple(found))
 
     def within(self, name: str, question: str) -> Hit:
