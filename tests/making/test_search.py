@@ -247,6 +247,8 @@ async def test_candidates_that_each_serve_one_form_are_joined_by_what_tells_the_
     ]
 
     def write(request: ChatRequest) -> str:
+        if "def solve(" not in request.messages[-1].content:
+            return "no idea"
         return sources[len(seen) % 2] if not seen.append(None) else ""
 
     seen: list[None] = []

@@ -200,15 +200,19 @@ def _grouped(shapes: _Shapes) -> list[_Group]:
 
 
 def _parted(groups: Sequence[_Group], shapes: _Shapes) -> list[_Group]:
-    """Groups in parts that each have words of their own, where no tight template fits all."""
+    """Groups in parts that each have words of their own, where no tight template fits all.
+
+    One such word is enough where the template does not even fit most of the group.
+    """
     parted: list[_Group] = []
     for group in groups:
-        parts = _parts(group, shapes.words)
+        misfit = 2 * len(shapes.matched(group, group)) < len(group)
+        parts = _parts(group, shapes.words, 1 if misfit else _BOUND)
         parted += _parted(parts, shapes) if parts and not shapes.tight(group) else [group]
     return parted
 
 
-def _parts(group: _Group, words: Sequence[Sequence[str]]) -> list[_Group]:
+def _parts(group: _Group, words: Sequence[Sequence[str]], least: int = _BOUND) -> list[_Group]:
     """Two parts, each with words that all of it and nothing of the other has; or none."""
     holders: defaultdict[str, list[int]] = defaultdict(list)
     for i in group:
@@ -217,7 +221,7 @@ def _parts(group: _Group, words: Sequence[Sequence[str]]) -> list[_Group]:
     together = Counter(map(tuple, holders.values()))
     for part, count in sorted(together.items(), key=lambda item: (-item[1], item[0])):
         rest = tuple(i for i in group if i not in part)
-        bound = count >= _BOUND and together[rest] >= _BOUND
+        bound = count >= least and together[rest] >= least
         if bound and max(len(part), len(rest)) >= MIN_CLUSTER:
             return [part, rest]
     return []

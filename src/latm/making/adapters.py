@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from latm.making import normal
 from latm.making.brief import Brief, Helper, Layer
+from latm.making.shape import Shape
 from latm.making.trials import Draft, Trial, gives
 from latm.types import Json, Returned
 
@@ -30,31 +31,31 @@ class _Adapter:
     def of(self, value: Json) -> Json:
         return self.helper(value, *self.extra)
 
-    def layer(self, brief: Brief) -> Layer:
+    def over(self, brief: Brief) -> Brief:
+        """The brief with the conversion as its outermost glue."""
         extra = "".join(f", {e!r}" for e in self.extra)
-        call = f"{{inner}}({', '.join(brief.names)})"
-        return Layer((self.helper,), brief.names, f"{self.helper.__name__}({call}{extra})")
+        names = brief.shape.names
+        call = f"{{inner}}({', '.join(names)})"
+        layer = Layer((self.helper,), names, f"{self.helper.__name__}({call}{extra})")
+        return replace(brief, layers=(layer, *brief.layers))
 
 
 def adapted(trial: Trial) -> Draft | None:
-    """The draft behind the glue that mends the form of its values, or None.
-
-    Only for plain briefs: layers convert already.
-    """
+    """The draft behind the glue that mends the form of its values, or None."""
     brief, shape = trial.draft.brief, trial.draft.brief.shape
     values = [o.value for o in trial.outcomes if isinstance(o, Returned)]
-    if brief.layers or len(values) < len(shape.examples) or trial.passes_all:
+    if len(values) < len(shape.examples) or trial.passes_all:
         return None
-    for adapter in _adapters(brief, values):
+    for adapter in _adapters(shape, values):
         given = [adapter.of(value) for value in values]
         if all(gives(shape, e, v) for e, v in zip(shape.examples, given, strict=True)):
-            return replace(trial.draft, brief=replace(brief, layers=(adapter.layer(brief),)))
+            return replace(trial.draft, brief=adapter.over(brief))
     return None
 
 
-def _adapters(brief: Brief, values: Sequence[Json]) -> Iterator[_Adapter]:
+def _adapters(shape: Shape, values: Sequence[Json]) -> Iterator[_Adapter]:
     """Conversions that could apply, the least bold first."""
-    answer = brief.shape.answer
+    answer = shape.answer
     for helper in (normal.latm_text, normal.latm_number, normal.latm_list):
         yield _Adapter(helper)
     if len(answer.slots) == 1:
@@ -65,10 +66,10 @@ def _adapters(brief: Brief, values: Sequence[Json]) -> Iterator[_Adapter]:
         yield _Adapter(normal.latm_cut, (joint or ",",))
     for helper in (normal.latm_lower, normal.latm_upper, normal.latm_title):
         yield _Adapter(helper)
-    labels = _labels([(v, e.wanted) for v, e in zip(values, brief.examples, strict=True)])
+    labels = _labels([(v, e.wanted) for v, e in zip(values, shape.examples, strict=True)])
     if labels:
         yield _Adapter(normal.latm_labelled, (labels,))
-    yield from _item_adapters([(v, e.wanted) for v, e in zip(values, brief.examples, strict=True)])
+    yield from _item_adapters([(v, e.wanted) for v, e in zip(values, shape.examples, strict=True)])
 
 
 _Pairs = Sequence[tuple[Json, Json]]

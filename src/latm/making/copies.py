@@ -1,7 +1,7 @@
 """Answers that stand in the question: template in, template out, no model.
 
-A `Shape` flows in; sources of solvers that copy, each with the answer's slots that it can
-fill, flow out. Invariant: a slot is a copy only when one conversion of one argument gives
+A shape, or a brief on it, flows in; the answer's slots that an expression over the arguments
+fills flow out. Invariant: a slot is a copy only when one conversion of one argument gives
 its value in every shown example, and not by chance: the values differ.
 """
 
@@ -9,11 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from latm.making.shape import Shape
+from latm.making.shape import Example
 from latm.types import Json
 
 Conversion = Callable[[Json], Json]
+
+
+class Given(Protocol):
+    """A shape or a brief: examples and the names of their arguments."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def examples(self) -> tuple[Example, ...]: ...
 
 
 def _of_text(convert: Callable[[str], Json]) -> Conversion:
@@ -63,11 +73,14 @@ class Copies:
     missing: tuple[int, ...]
 
 
-def copies_of(shape: Shape) -> Copies:
-    """Find the slots of the answer that need no computing."""
-    count = len(shape.answer.slots)
-    columns = [[_part(e.wanted, n, count) for e in shape.examples] for n in range(count)]
-    found = {n: e for n, column in enumerate(columns) if (e := _expression(shape, column))}
+def copies_of(given: Given, count: int) -> Copies:
+    """Find the slots of the answer that need no computing.
+
+    Args:
+        count: how many slots the answer has.
+    """
+    columns = [[_part(e.wanted, n, count) for e in given.examples] for n in range(count)]
+    found = {n: e for n, column in enumerate(columns) if (e := _expression(given, column))}
     return Copies(found, tuple(n for n in range(count) if n not in found))
 
 
@@ -75,13 +88,13 @@ def _part(wanted: Json, number: int, count: int) -> Json:
     return wanted[number] if count > 1 and isinstance(wanted, list) else wanted
 
 
-def _expression(shape: Shape, column: list[Json]) -> str | None:
+def _expression(given: Given, column: list[Json]) -> str | None:
     """The simplest expression that gives the column, or None."""
     if len({repr(value) for value in column}) < 2:
         return None
-    rows = [example.arguments for example in shape.examples]
+    rows = [example.arguments for example in given.examples]
     for conversion, convert in _CONVERSIONS.items():
-        for place, term in _terms(shape):
+        for place, term in _terms(given):
             if _gives(convert, [place(row) for row in rows], column):
                 return conversion.format(term)
     return None
@@ -90,12 +103,12 @@ def _expression(shape: Shape, column: list[Json]) -> str | None:
 Place = Callable[[tuple[Json, ...]], Json]
 
 
-def _terms(shape: Shape) -> Iterator[tuple[Place, str]]:
+def _terms(given: Given) -> Iterator[tuple[Place, str]]:
     """The arguments, then the items of those that are lists of one length."""
-    for n, name in enumerate(shape.names):
+    for n, name in enumerate(given.names):
         yield (lambda row, n=n: row[n]), name
-    for n, name in enumerate(shape.names):
-        values = [e.arguments[n] for e in shape.examples]
+    for n, name in enumerate(given.names):
+        values = [e.arguments[n] for e in given.examples]
         lengths = {len(v) if isinstance(v, list) else 0 for v in values}
         if len(lengths) == 1:
             for i in range(min(lengths)):

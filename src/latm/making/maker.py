@@ -123,13 +123,14 @@ class _Search:
                     Draft(plain, solver.source, solver.entry), parts.KNOWN
                 ):
                     yield candidate
-        copies = copies_of(shape) if self.terms.allow(parts.COPIES) else None
-        if copies and not copies.missing:
-            found = [copies.found[n] for n in range(len(copies.found))]
-            value = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
-            source = f"def {plain.entry}({', '.join(plain.names)}):\n    return {value}\n"
-            async for candidate in self._kept(Draft(plain, source, plain.entry), parts.COPIES):
-                yield candidate
+        for brief in plan.seen(shape, self.terms):
+            copies = copies_of(brief, len(brief.shape.answer.slots))
+            if not copies.missing:
+                found = [copies.found[n] for n in range(len(copies.found))]
+                value = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
+                source = f"def {brief.entry}({', '.join(brief.names)}):\n    return {value}\n"
+                async for candidate in self._kept(Draft(brief, source, brief.entry), parts.COPIES):
+                    yield candidate
 
     async def _kept(self, draft: Draft, name: str) -> AsyncIterator[Candidate]:
         """Try a draft that no model was asked for."""
@@ -260,7 +261,7 @@ class _Search:
 
     async def _by_fields(self, brief: Brief) -> AsyncIterator[Candidate]:
         """Each field of the answer by a function of its own."""
-        copies = copies_of(brief.shape)
+        copies = copies_of(brief.shape, len(brief.shape.answer.slots))
         if not self.terms.allow(parts.BY_FIELDS) or len(copies.missing) < 2 or self._gives_up():
             return
         plain = brief_of(brief.shape)

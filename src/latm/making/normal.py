@@ -171,3 +171,75 @@ def latm_relabelled(value, labels, step):
             return None
         named.append(found[0])
     return named
+
+
+def latm_day(value, form):
+    """A date from its text; an error for another way of writing."""
+    from datetime import datetime  # noqa: PLC0415 - the source is shipped by itself
+
+    return datetime.strptime(value, form.replace("{day}", "%d")).date()
+
+
+def latm_dated(value, form):
+    """The text of a date; other values as they are."""
+    from datetime import date  # noqa: PLC0415 - the source is shipped by itself
+
+    if not isinstance(value, date):
+        return value
+    return value.strftime(form).replace("{day}", str(value.day))
+
+
+def latm_numbers(value, points, letters):
+    """The form of a text, with 0 for each number, and the numbers.
+
+    Letters stay in the form, or a run of words is one a.
+    """
+    form, numbers, n = "", [], 0
+    while n < len(value):
+        start, end, seen = n, n, ""
+        if value[n] == "-" and value[n - 1 : n] in ("", " "):
+            end += 1
+        while end < len(value) and (
+            value[end] in "0123456789"
+            or (
+                points
+                and value[end] == "."
+                and seen.isdigit()
+                and value[end + 1 : end + 2].isdigit()
+            )
+        ):
+            seen, end = seen + value[end], end + 1
+        if seen:
+            number = float(seen) if "." in seen else int(seen)
+            numbers.append(-number if value[start] == "-" else number)
+            form, n = form + "0", end
+        elif letters or not value[n].isalpha():
+            form, n = form + value[n].lower(), n + 1
+        else:
+            while n < len(value) and (value[n].isalpha() or value[n : n + 2].strip().isalpha()):
+                n += 1
+            form += "a"
+    return [form, numbers]
+
+
+def latm_of_form(found, forms):
+    """The form and the numbers of a text of a known form; an error for another form."""
+    if found[0] not in forms:
+        raise ValueError("no text of the form " + repr(found[0]) + " was seen")
+    return found
+
+
+def latm_framed(value, before, after, width):
+    """A whole number between two texts, with leading zeros up to a width."""
+    if type(value) is float and value == int(value):
+        value = int(value)
+    if isinstance(value, str) and value.isdigit():
+        value = int(value)
+    return before + str(value).zfill(width) + after if type(value) is int else value
+
+
+def latm_beside(before, value, after):
+    """A value as text between two others; None when there is none."""
+    if type(value) is float and value == int(value):
+        value = int(value)
+    return None if value is None else str(before) + str(value) + str(after)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from latm.making.brief import VIEWS
 from latm.making.portfolio import PORTFOLIO
+from latm.making.views import VIEWS
 
 KNOWN = "known"
 COPIES = "copies"
@@ -32,4 +32,4 @@ STAGES = (
     PATIENCE,
     ADAPTERS,
 )
-PARTS: tuple[str, ...] = (*STAGES, *VIEWS, *(strategy.name for strategy in PORTFOLIO))
+PARTS: tuple[str, ...] = tuple(dict.fromkeys((*STAGES, *VIEWS, *(s.name for s in PORTFOLIO))))

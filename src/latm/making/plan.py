@@ -11,12 +11,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from latm.making import parts
-from latm.making.brief import Brief, brief_of, seen_by
+from latm.making.brief import Brief, brief_of
 from latm.making.combining import field_brief
 from latm.making.copies import copies_of
+from latm.making.dates import with_dates
 from latm.making.portfolio import ordered
 from latm.making.prompts import Strategy, propose
-from latm.making.shape import Shape, as_text, without_scenery
+from latm.making.shape import Shape, as_text, with_phrases, without_scenery
+from latm.making.views import seen_by
 from latm.types import ChatRequest, Solver
 
 _SAMPLED = 4
@@ -79,14 +81,37 @@ def briefs(shape: Shape, terms: Terms) -> Iterator[Brief]:
 
 
 def first_brief(shape: Shape, terms: Terms) -> Brief:
-    """The brief as it is asked first: options by their text, copied fields left out."""
+    """The brief as it is asked first: options by their text, what is copied left out."""
     brief = brief_of(shape)
-    if terms.allow("options"):
-        brief = seen_by(("options",), brief)
-    copies = copies_of(shape) if terms.allow(parts.COPIES) else None
+    return _wanted(seen_by(("options",), brief) if terms.allow("options") else brief, terms)
+
+
+_PREPARED = {"numbers": with_phrases, "days": with_dates}
+"""The views of arguments, each with the form of the slots that it needs."""
+
+
+def through(view: str, shape: Shape) -> Brief | None:
+    """The shape's brief through a view of its arguments; None when that changes nothing."""
+    brief = brief_of(_PREPARED[view](shape))
+    changed = seen_by((view,), brief)
+    return None if changed == brief else changed
+
+
+def seen(shape: Shape, terms: Terms) -> Iterator[Brief]:
+    """The shape through each view of its arguments: an answer may be a copy in one of them."""
+    if terms.allow(parts.COPIES):
+        yield brief_of(shape)
+        found = (through(view, shape) for view in _PREPARED if terms.allow(view))
+        yield from (brief for brief in found if brief is not None)
+
+
+def _wanted(brief: Brief, terms: Terms) -> Brief:
+    """The brief with only that wanted which is neither a copy nor fixed text."""
+    count = len(brief.shape.answer.slots)
+    copies = copies_of(brief, count) if count > 1 and terms.allow(parts.COPIES) else None
     if copies and copies.found and copies.missing:
         brief = field_brief(brief, copies.found, copies.missing)
-    return brief
+    return seen_by([v for v in ("rest", "frame") if terms.allow(v)], brief)
 
 
 def batches(brief: Brief, terms: Terms, best: Best) -> Iterator[list[Step]]:
@@ -170,6 +195,9 @@ def _viewed(brief: Brief, strategy: Strategy, terms: Terms) -> Brief | None:
     """The brief in the form that a strategy asks with; None when that changes nothing."""
     if strategy.view == "all":
         return brief
+    if strategy.view in _PREPARED:
+        view = through(strategy.view, brief.shape)
+        return None if view is None else _wanted(view, terms)
     change = without_scenery if strategy.view == "focus" else as_text
     shape = change(brief.shape)
     if shape == brief.shape:

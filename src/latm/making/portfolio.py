@@ -130,6 +130,8 @@ PORTFOLIO = (
         when=_many_numbers,
     ),
     Strategy("simulate", hint="Simulate the steps one after the other.", when=_turns),
+    Strategy("days", view="days", when=_dates),
+    Strategy("numbers", view="numbers", when=_texts),
     Strategy("dates", hint="Use the datetime module.", when=_dates),
     Strategy("examples", many=True, when=_short),
     Strategy("focus", view="focus"),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from latm.making.brief import Brief
+from latm.making.normal import latm_form
 from latm.making.shape import Example
 from latm.types import ChatRequest, Json, Message, Parameter
 
@@ -32,7 +33,7 @@ class Strategy:
         name: as it stands in a tool's provenance.
         task: whether the question's own words are shown.
         hint: how to go about it, or empty.
-        view: in which form the slots are handed over (`latm.making.shape`).
+        view: in which form the slots are handed over (`latm.making.shape`, `views`).
         many: show many examples instead of a few.
         when: for which briefs it is worth a call.
     """
@@ -40,7 +41,7 @@ class Strategy:
     name: str
     task: bool = True
     hint: str = ""
-    view: Literal["all", "focus", "text"] = "all"
+    view: Literal["all", "focus", "text", "days", "numbers"] = "all"
     many: bool = False
     when: Callable[[Brief], bool] = lambda _: True
 
@@ -66,6 +67,7 @@ def propose(
     lines = ["Write a Python function that makes all assertions true.", ""]
     if strategy.task:
         lines += ["It answers questions of this form:", _quoted(described(brief)), ""]
+    lines += [brief.preamble, ""] if brief.preamble else []
     lines += [signature(brief), "", *(assertion(brief, e) for e in chosen), ""]
     lines += _vocabularies(brief)
     # Last, so that calls that differ only in their hint share the model's prompt cache.
@@ -155,8 +157,9 @@ def choose_examples(
     ranked = ranked[start:] + ranked[:start]
     chosen: list[Example] = []
     size = 0
-    # One of each kind of answer, then different answers, then any.
-    for told in (_kind, _wanted, _anything):
+    # One of each kind of answer and, when they are few, of each form; then different answers.
+    few = len({_forms(e) for e in ranked}) <= most
+    for told in (_kind, *((_forms,) if few else ()), _wanted, _anything):
         seen = {told(e) for e in chosen}
         for example in ranked:
             length = len(repr(example.arguments)) + len(repr(example.wanted))
@@ -174,6 +177,11 @@ def _kind(example: Example) -> str:
     """The type of the value wanted; a text among lists is a kind of its own."""
     wanted = example.wanted
     return f"{type(wanted).__name__}{wanted == []}"
+
+
+def _forms(example: Example) -> str:
+    """The forms of the texts among the arguments."""
+    return repr([latm_form(a) for a in example.arguments if isinstance(a, str)])
 
 
 def _wanted(example: Example) -> str:

@@ -85,11 +85,15 @@ class Shape:
 
 def build_shape(index: int, template: Template, cases: Sequence[Case]) -> Shape:
     """The work order for the cases that a template matches: equal slots once, repeats folded."""
-    template = _phrased(template, cases)
     answer = induce_answer([case.answer for case in cases])
-    rows = [r for case in cases if (r := _row(template, answer, case)) is not None]
-    distinct = _distinct(template, [arguments for arguments, _, _ in rows])
-    return _shape(index, (template, answer), folded(template, distinct), rows)
+    return shape_of(index, (_phrased(template, cases), answer), cases)
+
+
+def shape_of(index: int, templates: tuple[Template, Template], cases: Sequence[Case]) -> Shape:
+    """The work order for cases, through the templates of the questions and of the answers."""
+    rows = [r for case in cases if (r := _row(*templates, case)) is not None]
+    distinct = _distinct(templates[0], [arguments for arguments, _, _ in rows])
+    return _shape(index, templates, folded(templates[0], distinct), rows)
 
 
 def _phrased(template: Template, cases: Sequence[Case]) -> Template:
@@ -215,15 +219,25 @@ def _recurs(shape: Shape, slot: Slot) -> bool:
 
 def as_text(shape: Shape) -> Shape:
     """The shape with its lists taken as plain text: for tools that work on characters."""
+    return _plain(shape, (_text_of(shape.template), _text_of(shape.answer)))
 
-    def plain(template: Template) -> Template:
-        slots = tuple(
-            replace(s, kind="text", item=None, separator=None) if s.kind == "list" else s
-            for s in template.slots
-        )
-        return Template(template.literals, slots)
 
-    templates = plain(shape.template), plain(shape.answer)
+def with_phrases(shape: Shape) -> Shape:
+    """The shape with the question's lists of words taken as plain text."""
+    return _plain(shape, (_text_of(shape.template, ("word", "text")), shape.answer))
+
+
+def _text_of(template: Template, items: Sequence[str | None] | None = None) -> Template:
+    slots = tuple(
+        replace(s, kind="text", item=None, separator=None)
+        if s.kind == "list" and (items is None or s.item in items)
+        else s
+        for s in template.slots
+    )
+    return Template(template.literals, slots)
+
+
+def _plain(shape: Shape, templates: tuple[Template, Template]) -> Shape:
     if templates == (shape.template, shape.answer):
         return shape
     return _again(shape, templates, shape.parameters)
