@@ -109,6 +109,10 @@ class CurvePoint:
     without_tool: Decimal | None
 
 
+_NO_ROWS = UsageSum()
+_NO_MONEY = Ledger()
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What one tool, tenant or rung came to.
@@ -118,9 +122,9 @@ class Account:
         served: those of them that tools answered.
     """
 
-    money: Ledger = Ledger()
-    answered: UsageSum = UsageSum()
-    served: UsageSum = UsageSum()
+    money: Ledger = _NO_MONEY
+    answered: UsageSum = _NO_ROWS
+    served: UsageSum = _NO_ROWS
 
     @classmethod
     def of(cls, sums: Iterable[tuple[UsageGroup, UsageSum]]) -> Account:

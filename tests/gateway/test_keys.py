@@ -77,7 +77,7 @@ async def test_a_tenant_may_opt_out_of_tools(running: Running, stub: RawUpstream
 
 async def test_health_needs_no_key_and_tells_nothing_else(running: Running) -> None:
     assert (await running.get("/healthz")).status == 200
-    for path in ("/", "/docs", "/latm", "/metrics", "/openapi.json", "//v1/models", "/V1/models"):
+    for path in ("/", "/docs", "/latm", "/openapi.json", "//v1/models", "/V1/models"):
         assert (await running.get(path)).status == 404
 
 

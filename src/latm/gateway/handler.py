@@ -10,7 +10,7 @@ that goes away ends its call; the observer is told after the client.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -19,18 +19,22 @@ from starlette.types import Receive, Scope, Send
 
 from latm.gateway import writing
 from latm.gateway.breaker import Clock
+from latm.gateway.budgets import Budgets
+from latm.gateway.charging import NOTHING, Charging
 from latm.gateway.flights import Flights
 from latm.gateway.headers import OURS, one, to_client, to_upstream
-from latm.gateway.keys import Keys, Tenant
+from latm.gateway.insight import Insight
+from latm.gateway.keys import Keys
 from latm.gateway.observing import MOST_KEPT, Observed, Observer
-from latm.gateway.reading import Incoming, Kind, read
+from latm.gateway.reading import Kind, read
 from latm.gateway.refusal import Header, Refusal
 from latm.gateway.serving import Serving
 from latm.gateway.transfer import Outbound, body_of, target_of, until_gone
 from latm.gateway.upstream import Call, Upstream, Whole, read_whole
+from latm.gateway.visits import Done, Outcome, Visit
 from latm.identity import canonical_json, digest
-from latm.types import Answer
-from latm.using.gate import Asked, Bypass, asked
+from latm.types import Receipt
+from latm.using.gate import Asked, asked
 
 _KINDS: dict[str, Kind] = {"/chat/completions": "chat", "/responses": "responses"}
 _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
@@ -38,20 +42,18 @@ _UPSTREAM: Header = (OURS + b"-rung", b"upstream")
 _SMALL = 1024 * 1024
 """Bytes; an answer up to this size is read before it is passed on, so that it is whole."""
 _MOST_ERROR = 1024 * 1024
+_READ = ("text/event-stream", "application/json")
+"""Media types of answers that say what they cost."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One request that was let in; ``asked`` is None where nothing is asked of a model."""
+@dataclass(slots=True)
+class Landed:
+    """A shared call's answer; ``taken`` once somebody bears its cost."""
 
-    tenant: Tenant
-    call: Call
-    incoming: Incoming | None
-    asked: Asked | Bypass | None
-    off: bool
-    started: float
+    whole: Whole | Refusal
+    taken: bool = False
 
 
 @dataclass(slots=True)
@@ -67,28 +69,46 @@ class Gateway:
     upstream: Upstream
     serving: Serving
     keys: Keys
+    charging: Charging
+    budgets: Budgets
+    insight: Insight
     key: str | None
     most_body: int
     clock: Clock
     now: Callable[[], float]
     new_id: Callable[[], str]
     observer: Observer | None = None
-    _flights: Flights[Whole | Refusal] = field(default_factory=Flights[Whole | Refusal])
+    _flights: Flights[Landed] = field(default_factory=Flights[Landed])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         out = Outbound(send, self.new_id())
-        visit = await self._let_in(scope, receive)
-        if isinstance(visit, Refusal):
-            await out.refuse(visit)
-        elif visit is not None and not await self._serve(visit, out):
-            out.extra.append(_UPSTREAM)
-            await until_gone(receive, self._pass(visit, out))
+        began, started = self.now(), self.clock()
+        visit: Visit | Refusal | None = None
+        try:
+            visit = await self._let_in(scope, receive)
+            if isinstance(visit, Refusal):
+                await out.refuse(visit)
+            elif visit is not None and not await self._serve(visit, out):
+                await self._go_on(visit, out, receive)
+        finally:
+            self.insight.done(
+                Done(
+                    out.request_id,
+                    visit if isinstance(visit, Visit) else None,
+                    out.status,
+                    out.complete,
+                    began,
+                    started,
+                    self.clock() - started,
+                    (one(scope["headers"], b"traceparent") or b"").decode("latin-1"),
+                )
+            )
 
     # --- in ----------------------------------------------------------------------------
 
     async def _let_in(self, scope: Scope, receive: Receive) -> Visit | Refusal | None:
         """The request, read; None when the client left."""
-        started = self.clock()
+        outcome = Outcome(started=self.clock())
         headers: list[Header] = scope["headers"]
         tenant = self.keys.tenant(headers)
         if isinstance(tenant, Refusal):
@@ -108,7 +128,7 @@ class Gateway:
             incoming,
             asked(incoming.request) if incoming else None,
             tenant.off or (one(headers, OURS) or b"").lower() == b"off",
-            started,
+            outcome,
         )
 
     async def _call(self, scope: Scope, receive: Receive) -> Call | Refusal | None:
@@ -134,13 +154,15 @@ class Gateway:
         incoming, question = visit.incoming, visit.asked
         if visit.off or incoming is None or not isinstance(question, Asked):
             return False
-        answer = await self.serving.answer(question, incoming.request.model)
+        answer = await self.serving.answer(question, incoming.request)
         if answer is None or answer.text is None:
+            visit.outcome.tried = answer.receipt if answer else visit.outcome.tried
             return False
+        visit.outcome.rung, visit.outcome.answer = answer.receipt.rung, answer
         answered = writing.Answered(
             incoming, answer.text, answer.receipt.usage, out.request_id, int(self.now())
         )
-        out.extra += _receipt(answer, out.request_id)
+        out.extra += [*_stated(answer.receipt), (b"x-request-id", out.request_id.encode("ascii"))]
         if incoming.stream:
             headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
             await out.stream(200, [*headers, (b"cache-control", b"no-cache")], _each(answered))
@@ -148,11 +170,23 @@ class Gateway:
             body = writing.whole(answered)
             length = (b"content-length", b"%d" % len(body))
             await out.whole(200, [(b"content-type", b"application/json"), length], body)
-        if self.observer is not None:
-            self._tell(visit, out, Whole(200, (), b""), answer)
+        self._tell(visit, out, Whole(200, (), b""))
         return True
 
     # --- the upstream's answer ---------------------------------------------------------
+
+    async def _go_on(self, visit: Visit, out: Outbound, receive: Receive) -> None:
+        """Ask the upstream, if the tenant's budget allows it."""
+        if (refusal := self.budgets.admit(visit)) is not None:
+            await out.refuse(refusal)
+            return
+        visit.outcome.rung, visit.outcome.asked_at = "upstream", self.clock()
+        if visit.call.method != "POST":
+            visit.outcome.charge = NOTHING
+        try:
+            await until_gone(receive, self._pass(visit, out))
+        finally:
+            self.budgets.release(visit)
 
     async def _pass(self, visit: Visit, out: Outbound) -> None:
         incoming = visit.incoming
@@ -161,29 +195,26 @@ class Gateway:
             return
         answer = await self.upstream.ask(visit.call)
         if isinstance(answer, Refusal):
-            await out.refuse(answer)
-            return
-        if answer.status >= 400 or _is_small(answer):
+            await self._pass_whole(visit, out, Landed(answer))
+        elif answer.status >= 400 or _is_small(answer):
             body = await read_whole(answer, _MOST_ERROR)
-            await self._pass_whole(visit, out, _with(answer, body), told=True)
+            await self._pass_whole(visit, out, Landed(_with(answer, body)))
         else:
             await self._pass_stream(visit, out, answer)
 
     async def _pass_shared(self, visit: Visit, out: Outbound) -> None:
-        """One call for all who ask the same at the same time; only the first one is told."""
-        led = False
+        """One call for all who ask the same at the same time; only one is told and charged."""
 
-        async def call() -> Whole | Refusal:
-            nonlocal led
-            led = True
-            return await self.upstream.whole(visit.call)
+        async def call() -> Landed:
+            return Landed(await self.upstream.whole(visit.call))
 
-        whole = await self._flights.join(_key(visit), call)
-        await self._pass_whole(visit, out, whole, told=led)
+        await self._pass_whole(visit, out, await self._flights.join(_key(visit), call))
 
-    async def _pass_whole(
-        self, visit: Visit, out: Outbound, whole: Whole | Refusal, *, told: bool
-    ) -> None:
+    async def _pass_whole(self, visit: Visit, out: Outbound, landed: Landed) -> None:
+        whole, first = landed.whole, not landed.taken
+        landed.taken = True
+        self._charge(visit, whole, first=first)
+        out.extra += _stated(visit.outcome.receipt)
         if isinstance(whole, Refusal):
             await out.refuse(whole)
             return
@@ -192,14 +223,29 @@ class Gateway:
             # Some upstreams repeat the key in their errors; this one is not the client's.
             body = body.replace(self.key.encode(), b"*" * len(self.key.encode()))
         await out.whole(whole.status, whole.headers, body)
-        if told:
+        if first:
             self._tell(visit, out, whole)
+
+    def _charge(self, visit: Visit, whole: Whole | Refusal, *, first: bool) -> None:
+        """Put the cost of an answer to the one who asked first; the others avoided it."""
+        outcome = visit.outcome
+        if isinstance(whole, Refusal):
+            outcome.charge = NOTHING if whole.unasked or not first else outcome.charge
+        elif whole.status >= 400:
+            # No API charges for what it refuses or fails to do.
+            outcome.charge = NOTHING
+        elif outcome.charge.cost_usd is None:
+            charge = self.charging.of_whole(visit.incoming, whole.body, _coding(whole.headers))
+            outcome.charge = charge if first else NOTHING
+            outcome.avoided_usd = outcome.avoided_usd if first else charge.cost_usd
 
     async def _pass_stream(
         self, visit: Visit, out: Outbound, answer: aiohttp.ClientResponse
     ) -> None:
         kept: list[bytes] = []
-        room = MOST_KEPT if self.observer is not None and visit.incoming else 0
+        headers = tuple(to_client(answer.raw_headers))
+        media = _media(headers)
+        room = MOST_KEPT if media in _READ or visit.incoming else 0
         cut = False
 
         async def parts() -> AsyncIterator[bytes]:
@@ -211,7 +257,7 @@ class Gateway:
                     room -= len(part)
                 yield part
 
-        headers = tuple(to_client(answer.raw_headers))
+        out.extra.append(_UPSTREAM)
         try:
             await out.stream(answer.status, headers, parts())
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -219,44 +265,53 @@ class Gateway:
             _log.warning("the upstream broke off its answer: %s", type(error).__name__)
         finally:
             answer.close()
-            out.complete = out.complete and not cut
-            self._tell(visit, out, Whole(answer.status, headers, b"".join(kept)))
+            whole = Whole(answer.status, headers, b"".join(kept))
+            if not cut and media == "text/event-stream":
+                of_stream = self.charging.of_stream
+                visit.outcome.charge = of_stream(visit.incoming, whole.body, _coding(headers))
+            elif not cut and out.complete:
+                self._charge(visit, whole, first=True)
+            self._tell(visit, out, whole, kept=not cut)
 
-    def _tell(
-        self, visit: Visit, out: Outbound, whole: Whole, served: Answer | None = None
-    ) -> None:
+    def _tell(self, visit: Visit, out: Outbound, whole: Whole, *, kept: bool = True) -> None:
         if self.observer is None or visit.incoming is None:
             return
-        media = (one(whole.headers, b"content-type") or b"").partition(b";")[0]
         self.observer.observe(
             Observed(
                 request_id=out.request_id,
                 tenant=visit.tenant.name,
                 incoming=visit.incoming,
                 asked=visit.asked,
-                served=served,
+                served=visit.outcome.answer,
                 status=whole.status,
-                media_type=media.strip().decode("latin-1").lower(),
-                encoding=(one(whole.headers, b"content-encoding") or b"").decode("latin-1").lower(),
+                media_type=_media(whole.headers),
+                encoding=_coding(whole.headers),
                 body=whole.body,
-                complete=out.complete,
+                complete=out.complete and kept,
                 opted_out=visit.off,
-                seconds=self.clock() - visit.started,
+                seconds=self.clock() - visit.outcome.started,
             )
         )
 
 
-def _receipt(answer: Answer, request_id: str) -> list[Header]:
-    """What the client is told of a tool's answer; an unknown amount is left out."""
-    receipt = answer.receipt
+def _stated(receipt: Receipt) -> list[Header]:
+    """What the client is told of its answer; an unknown amount is left out."""
     stated = {
         b"-rung": receipt.rung,
         b"-tool": receipt.tool,
         b"-cost-usd": None if receipt.cost_usd is None else f"{receipt.cost_usd:f}",
         b"-avoided-usd": None if receipt.avoided_usd is None else f"{receipt.avoided_usd:f}",
     }
-    found = [(OURS + name, value.encode("ascii")) for name, value in stated.items() if value]
-    return [*found, (b"x-request-id", request_id.encode("ascii"))]
+    return [(OURS + name, value.encode("ascii")) for name, value in stated.items() if value]
+
+
+def _media(headers: Sequence[Header]) -> str:
+    value = (one(headers, b"content-type") or b"").partition(b";")[0]
+    return value.strip().decode("latin-1").lower()
+
+
+def _coding(headers: Sequence[Header]) -> str:
+    return (one(headers, b"content-encoding") or b"").decode("latin-1").lower()
 
 
 async def _each(answered: writing.Answered) -> AsyncIterator[bytes]:

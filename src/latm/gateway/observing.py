@@ -69,7 +69,7 @@ def heard(seen: Observed) -> Heard | None:
     if seen.served is not None or seen.status != 200 or not seen.complete:
         return None
     try:
-        body = _decoded(seen.body, seen.encoding)
+        body = decoded(seen.body, seen.encoding)
         streamed = seen.media_type == "text/event-stream"
         if seen.incoming.kind == "chat":
             return _streamed_chat(body) if streamed else _chat(body)
@@ -194,7 +194,7 @@ def _response(value: _Response) -> Heard | None:
     return Heard(text, "stop", usage, value.model)
 
 
-def _decoded(body: bytes, encoding: str) -> bytes:
+def decoded(body: bytes, encoding: str) -> bytes:
     """The body without its compression, within the same bound."""
     if encoding in ("", "identity"):
         return body

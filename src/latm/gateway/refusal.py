@@ -21,6 +21,7 @@ class Refusal:
         kind: ``type`` of the API's error object.
         retry_after: seconds after which another try makes sense.
         close: whether the connection is of no use afterwards.
+        unasked: whether nothing was asked of the upstream, so that it charges nothing.
     """
 
     status: int
@@ -29,6 +30,7 @@ class Refusal:
     code: str | None = None
     retry_after: float | None = None
     close: bool = False
+    unasked: bool = False
 
     def body(self) -> bytes:
         """The error object of the API."""

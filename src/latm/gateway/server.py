@@ -7,7 +7,9 @@ processes each is built from the same settings, and none reads the environment.
 from __future__ import annotations
 
 import socket
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -27,12 +29,17 @@ _BACKLOG = 2048
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """Builds the application in each process; it is pickled on its way there."""
+    """Builds the application in each process; it is pickled on its way there.
+
+    Attributes:
+        counts: folder where the processes leave their counts for each other.
+    """
 
     settings: Settings
+    counts: Path
 
     def __call__(self) -> ASGIApp:
-        return build(self.settings)
+        return build(self.settings, Parts(counts=self.counts))
 
 
 def configured(app: ASGIApp | Factory, workers: int = 1) -> uvicorn.Config:
@@ -85,4 +92,6 @@ def run(settings: Settings, opened: socket.socket, parts: Parts | None = None) -
         app = build(settings, parts) if parts else build(settings)
         uvicorn.Server(configured(app)).run(sockets=[opened])
         return
-    Multiprocess(configured(Factory(settings), settings.serve_workers), [opened]).run()
+    with tempfile.TemporaryDirectory(prefix="latm-counts-") as counts:
+        factory = Factory(settings, Path(counts))
+        Multiprocess(configured(factory, settings.serve_workers), [opened]).run()

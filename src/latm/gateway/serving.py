@@ -12,27 +12,24 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import lru_cache
 
 from latm.errors import LatmError
 from latm.execution import Executor
 from latm.gateway.breaker import Breaker, Clock
+from latm.gateway.pricing import PriceList, tokens, warm_up
 from latm.models import Model
-from latm.models.prices import list_price
 from latm.runtime import Runtime, opened
 from latm.settings import Settings
 from latm.types import Answer, EngineName, RungName, Tool, Usage
 from latm.using.dispatcher import Dispatcher, Hit
 from latm.using.flow import Flow
-from latm.using.gate import Asked
+from latm.using.gate import Asked, Request
 
 SECONDS = 2.5
 """Longest that a client waits for the tools before the upstream is asked."""
 _RETRY_SECONDS = 10.0
-# English text and code have about four bytes a token with all current tokenizers.
-_BYTES_PER_TOKEN = 4
 
 _log = logging.getLogger(__name__)
 
@@ -71,15 +68,23 @@ class Serving:
     _breakers: dict[str, Breaker] = field(default_factory=dict[str, Breaker])
 
     @property
+    def prices(self) -> PriceList:
+        """What the upstream charges."""
+        return PriceList(self.settings.prices)
+
+    @property
     def engines(self) -> tuple[str, ...]:
         """The sandbox engines that passed their self-test."""
         return self._tools.executor.engines if self._tools else ()
 
-    async def answer(self, asked: Asked, model: str) -> Answer | None:
+    async def answer(self, asked: Asked, request: Request) -> Answer | None:
         """The answer of a tool, or None when the upstream has to answer.
 
+        An answer without a text is the upstream's to give, too; its receipt says what was
+        spent on trying.
+
         Args:
-            model: that the client asked for; its price is what is avoided.
+            request: what the client sent; its price at the upstream is what is avoided.
         """
         tools = self._tools
         dispatcher = tools.dispatcher(asked) if tools else None
@@ -91,7 +96,7 @@ class Serving:
         breaker = self._breakers.setdefault(route.name, Breaker(self.clock, failures=3, seconds=60))
         if breaker.wait() > 0:
             return None
-        flow = Flow(dispatcher, tools.executor, user=tools.user, price=_price(model, self.settings))
+        flow = Flow(dispatcher, tools.executor, user=tools.user, price=_price(self.prices, request))
         rungs: tuple[RungName, ...] = ("tool", "user") if tools.user else ("tool",)
         try:
             async with asyncio.timeout(SECONDS):
@@ -101,7 +106,8 @@ class Serving:
             _log.warning("the tool of %s took longer than %g s", route.name, SECONDS)
             return None
         breaker.succeeded()
-        return answer if _fits(answer.text, asked.most_bytes) else None
+        fits = _fits(answer.text, asked.most_bytes)
+        return answer if fits else replace(answer, text=None)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the toolbox until told to stop; what cannot be opened is tried again.
@@ -158,8 +164,7 @@ def _dispatchers(tools: Iterable[Tool]) -> tuple[Dispatcher, dict[str, Dispatche
     for tool in tools:
         groups[tool.fingerprint].append(tool)
     bare = groups.pop("", [])
-    # The list of prices takes a moment to load; no request should wait for it.
-    _per_million("gpt-4o")
+    warm_up()
     return Dispatcher(bare), {key: Dispatcher(group) for key, group in groups.items()}
 
 
@@ -168,30 +173,11 @@ def _fits(text: str | None, most_bytes: int | None) -> bool:
     return text is not None and (most_bytes is None or len(text.encode()) <= most_bytes)
 
 
-def _price(model: str, settings: Settings) -> Callable[[str, str], Decimal | None]:
+def _price(prices: PriceList, asked: Request) -> Callable[[str, str], Decimal | None]:
     """What the upstream would have charged, at list price for estimated tokens."""
-    own = settings.prices.get(f"openai:{model}")
 
-    def price(question: str, text: str) -> Decimal | None:
-        each = (own.input, own.output) if own else _per_million(model)
-        if each is None:
-            return None
-        return (_tokens(question) * each[0] + _tokens(text) * each[1]) / 1_000_000
+    def price(_: str, text: str) -> Decimal | None:
+        whole = tokens(message.content for message in asked.messages)
+        return prices.cost(asked.model, Usage(input=whole, output=tokens([text])))
 
     return price
-
-
-@lru_cache(maxsize=256)
-def _per_million(model: str) -> tuple[Decimal, Decimal] | None:
-    """List prices of input and output; kept, because looking one up takes as long as a tool."""
-    # Asked for a thousand tokens, as some prices rise with the length of the input.
-    each = [
-        list_price(f"openai:{model}", usage) for usage in (Usage(input=1000), Usage(output=1000))
-    ]
-    if each[0] is None or each[1] is None:
-        return None
-    return each[0] * 1000, each[1] * 1000
-
-
-def _tokens(text: str) -> int:
-    return -(-len(text.encode()) // _BYTES_PER_TOKEN)

@@ -95,12 +95,14 @@ class Outbound:
     Attributes:
         extra: headers of ours that it carries.
         complete: the client was given all of it.
+        status: as sent; 0 before.
     """
 
     send: Send
     request_id: str
     extra: list[Header] = field(default_factory=list[Header])
     complete: bool = False
+    status: int = 0
 
     async def whole(self, status: int, headers: Iterable[Header], body: bytes) -> None:
         """A response in one piece; its length is among the headers, or told in chunks."""
@@ -125,6 +127,7 @@ class Outbound:
         await self.whole(refusal.status, [*refusal.headers(), length], body)
 
     async def _start(self, status: int, headers: Iterable[Header]) -> None:
+        self.status = status
         ours = [(b"x-latm-request-id", self.request_id.encode("ascii")), *self.extra]
         await self.send(
             {"type": "http.response.start", "status": status, "headers": [*headers, *ours]}

@@ -11,7 +11,7 @@ import asyncio
 import io
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -114,6 +114,7 @@ class Upstream:
                     "upstream_error",
                     "upstream_unavailable",
                     retry_after=wait,
+                    unasked=True,
                 )
             answer, pause = await self._once(call)
             waited += pause or 0.0
@@ -149,7 +150,7 @@ class Upstream:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             self.breaker.failed()
             _log.warning("the upstream cannot be reached: %s", type(error).__name__)
-            return _gone(502, "cannot be reached"), 0.1
+            return replace(_gone(502, "cannot be reached"), unasked=True), 0.1
         except TimeoutError:
             self.breaker.failed()
             return _gone(504, f"was silent for {self._seconds:g} s"), None
