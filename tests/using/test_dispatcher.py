@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations, product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from latm.errors import UnknownNameError
 from latm.identity import version_of
 from latm.templates import Matcher
-from latm.types import Slot, SlotKind, Template, Tool
+from latm.types import Slot, SlotKind, Template
 from latm.using.dispatcher import Dispatcher, Hit, Miss, fixed
 
 from .building import REVERSE, WORDS, tool
@@ -105,9 +107,52 @@ def test_the_route_is_that_of_a_loop_over_all_matchers(
         assert [s.tool for s in route.tools] == found
 
 
-def test_only_templates_that_share_the_rarest_word_are_asked(
-    monkeypatch: pytest.MonkeyPatch,
+NUMBER = Slot("n", "integer")
+TEXT = Slot("text", "text")
+UNITS = ["".join(pair) for pair in product("abcdefghij", repeat=2)]
+MARKS = ["".join(pair) for pair in product(".,;:!?()[]", repeat=3)]
+
+# Of each set one question, and the only template that could match it.
+ALIKE: dict[str, tuple[list[Template], str, Template]] = {
+    "a shared beginning and end": (
+        [Template((f"Task number {n} is this: ", " ."), (WORDS,)) for n in range(1000)],
+        "Task number 77 is this: b a .",
+        Template(("Task number 77 is this: ", " ."), (WORDS,)),
+    ),
+    "two words out of a hundred each": (
+        [
+            Template(("Convert ", f" from {a} into {b}"), (NUMBER,))
+            for a, b in product(UNITS[:32], repeat=2)
+        ],
+        "Convert 12 from ac into af",
+        Template(("Convert ", " from ac into af"), (NUMBER,)),
+    ),
+    "the same words in other orders": (
+        [
+            Template((" ".join(order[:3]) + " ", " " + " ".join(order[3:])), (WORDS,))
+            for order in permutations("give take the that of to".split())
+        ],
+        "take give of x y the to that",
+        Template(("take give of ", " the to that"), (WORDS,)),
+    ),
+    "the same words with other marks": (
+        [Template(("Total of ", f"{marks} apples"), (NUMBER,)) for marks in MARKS],
+        "Total of 12.,! apples",
+        Template(("Total of ", ".,! apples"), (NUMBER,)),
+    ),
+    "no word that stands alone": (
+        [Template(("", unit), (NUMBER,)) for unit in UNITS],
+        "12af",
+        Template(("", "af"), (NUMBER,)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_of_many_templates_that_are_alike_only_the_one_is_asked(
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    templates, question, expected = ALIKE[name]
     asked: list[Template] = []
     texts = Matcher.texts
 
@@ -115,10 +160,27 @@ def test_only_templates_that_share_the_rarest_word_are_asked(
         asked.append(self.template)
         return texts(self, text)
 
-    def numbered(n: int) -> Tool:
-        return tool(f"t{n}", Template((f"Task number {n} is this: ", " ."), (WORDS,)))
+    monkeypatch.setattr(Matcher, "texts", counted)
+    dispatcher = Dispatcher(tool(f"t{n}", template) for n, template in enumerate(templates))
+    assert names(dispatcher.route(question)) == f"t{templates.index(expected)}"
+    assert asked == [expected]
+
+
+def test_a_template_of_many_classes_is_asked_once_and_is_ambiguous(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    texts = Matcher.texts
+
+    def counted(self: Matcher, text: str) -> tuple[str, ...] | None:
+        asked.append(text)
+        return texts(self, text)
 
     monkeypatch.setattr(Matcher, "texts", counted)
-    dispatcher = Dispatcher(numbered(n) for n in range(1000))
-    assert names(dispatcher.route("Task number 77 is this: b a .")) == "t77"
-    assert len(asked) == 1
+    anything = Template(("", ""), (TEXT,))
+    dispatcher = Dispatcher(tool(f"t{n:03}", anything) for n in range(1000))
+    route = dispatcher.route("what is this")
+    assert isinstance(route, Miss)
+    assert route.ambiguous
+    assert route.reason == "ambiguous: the templates of t000, t001, t002, t003 match"
+    assert asked == ["what is this"]

@@ -5,10 +5,10 @@ the gate's word). Invariants: pure; the route is the one that a loop over all ma
 gives; two classes that both match are a miss; the cost follows the question's length, not
 the number of tools.
 
-A template can only match a text that holds its fixed words. Each template is filed under
-its rarest fixed word or pair of words; where many share it, those are filed by the rarest of
-their other ones, and so on. A question looks up its own words and pairs and asks only the
-templates that they lead to.
+A template can only match a text that holds its fixed words and its ends. Each template is
+filed under the rarest of its words, pairs of words and ends; where many share it, those are
+filed by the rarest of their other ones, and so on. A question looks up its own words, pairs
+and ends, and asks only the templates that they lead to. Equal templates are asked once.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _WORD = re.compile(r"\w")
 _FEW = 4
 """So many templates are asked one after another rather than parted further."""
 _DEEPEST = 64
+_END = 8
+"""Characters at either end of a text by which templates are filed."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,7 @@ class Dispatcher:
         for one in served:
             classes[one.tool.name].append(one)
         self._classes = {name: tuple(members) for name, members in classes.items()}
-        entries = [
-            _Entry(n, one, template.literals, frozenset(fixed(template)))
-            for n, one in enumerate(served)
-            if (template := one.tool.template) is not None
-        ]
-        self._index = _parted(entries, frozenset())
+        self._index = _parted(_entries(served), frozenset())
 
     @property
     def classes(self) -> Mapping[str, tuple[Served, ...]]:
@@ -89,17 +86,15 @@ class Dispatcher:
     def route(self, question: str) -> Hit | Miss:
         """The class whose template matches, if there is exactly one."""
         found: list[Served] = []
-        names: set[str] = set()
-        for one in self._candidates(question):
-            if _matches(one, question):
-                found.append(one)
-                names.add(one.tool.name)
-            if len(names) > 1:
-                both = ", ".join(sorted(names))
+        for entry in self._candidates(question):
+            if _matches(entry.served[0], question):
+                found += entry.served
+            if len(names := {one.tool.name for one in found}) > 1:
+                both = ", ".join(sorted(names)[:_FEW])
                 return Miss(f"ambiguous: the templates of {both} match", ambiguous=True)
         if not found:
             return Miss("no template matches")
-        return Hit(found[0].tool.name, tuple(found))
+        return Hit(found[0].tool.name, tuple(sorted(found, key=lambda one: one.tool.shape)))
 
     def within(self, name: str, question: str) -> Hit:
         """The tools of a class that the caller names: those that match, else all of them.
@@ -113,12 +108,12 @@ class Dispatcher:
         fitting = matching(members, question) if len(members) > 1 else ()
         return Hit(name, fitting or members)
 
-    def _candidates(self, question: str) -> list[Served]:
-        """The tools whose fixed text stands in the question, by name and shape."""
+    def _candidates(self, question: str) -> list[_Entry]:
+        """The templates whose fixed text stands in the question."""
         text = question.strip()
-        keys = _keys(_TOKEN.findall(text))
-        found = [e for e in _reached(self._index, keys) if _holds(text, e.literals)]
-        return [entry.served for entry in sorted(found, key=lambda entry: entry.number)]
+        keys = _keys(_TOKEN.findall(text)) | _ends(text)
+        found = [e for e in _reached(self._index, keys) if _holds(text, e.template.literals)]
+        return sorted(found, key=lambda entry: entry.number)
 
 
 def matching(tools: Iterable[Served], question: str) -> tuple[Served, ...]:
@@ -135,12 +130,24 @@ def _matches(one: Served, question: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A template on file. ``number`` is its place in the order of name and shape."""
+    """A template on file, with the tools that have it; ``number`` orders the entries."""
 
     number: int
-    served: Served
-    literals: tuple[str, ...]
+    template: Template
+    served: Sequence[Served]
     keys: frozenset[str]
+
+
+def _entries(served: Iterable[Served]) -> list[_Entry]:
+    """One for each template: equal ones match together, so one of them is asked."""
+    by_template: defaultdict[Template, list[Served]] = defaultdict(list)
+    for one in served:
+        if one.tool.template is not None:
+            by_template[one.tool.template].append(one)
+    return [
+        _Entry(n, template, tuple(alike), frozenset(fixed(template) | _fixed_ends(template)))
+        for n, (template, alike) in enumerate(by_template.items())
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,3 +231,16 @@ def _glued(found: re.Match[str], *, at_start: bool, at_end: bool) -> bool:
 
 def _keys(words: Sequence[str]) -> set[str]:
     return {*words, *map(" ".join, pairwise(words))}
+
+
+def _ends(text: str) -> set[str]:
+    """How a text begins and ends, at each length."""
+    lengths = range(1, _END + 1)
+    return {f"^{text[:n]}" for n in lengths} | {f"${text[-n:]}" for n in lengths}
+
+
+def _fixed_ends(template: Template) -> set[str]:
+    """How every text of the template begins and ends."""
+    head, tail = template.literals[0], template.literals[-1]
+    ends = {f"^{head[:_END]}" if head else "", f"${tail[-_END:]}" if tail else ""}
+    return ends - {""}
