@@ -52,8 +52,15 @@ class _Pattern(Protocol):
     def fullmatch(self, text: str) -> _Match | None: ...
 
 
+_AUTOMATON_BYTES = 64 * 1024 * 1024
+"""Bound of one pattern's automaton; beyond it RE2 goes on more slowly, still linear."""
+
+
 def _compile(pattern: str) -> _Pattern:
-    return cast("_Pattern", re2.compile(pattern))  # pyright: ignore[reportUnknownMemberType]
+    options = re2.Options()
+    options.max_mem = _AUTOMATON_BYTES
+    options.log_errors = False  # or it writes to stderr each time it goes on more slowly
+    return cast("_Pattern", re2.compile(pattern, options))  # pyright: ignore[reportUnknownMemberType]
 
 
 def _quote(text: str) -> str:

@@ -103,6 +103,13 @@ def _decimals(brief: Brief) -> bool:
     return any(isinstance(v, float) for e in brief.examples for v in _flat(e.wanted))
 
 
+def _ratios(brief: Brief) -> bool:
+    return all(
+        isinstance(e.wanted, str) and re.fullmatch(r"-?\d+/\d+|-?\d+", e.wanted)
+        for e in brief.examples
+    )
+
+
 def _short(brief: Brief) -> bool:
     """Whether many examples fit into one prompt."""
     lengths = sorted(len(repr((e.arguments, e.wanted))) for e in brief.examples)
@@ -138,6 +145,7 @@ PORTFOLIO = (
     Strategy("assertions", task=False),
     Strategy("sort-key", hint="Sort with a key.", when=_reordered),
     Strategy("exact-decimals", hint="Use the decimal module.", when=_decimals),
+    Strategy("fractions", hint="Use fractions.Fraction and return str of it.", when=_ratios),
     Strategy("plain-text", view="text", when=_texts),
     Strategy(
         "check-digit",
