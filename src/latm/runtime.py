@@ -18,8 +18,8 @@ from pathlib import Path
 from latm.cases import question_digest
 from latm.errors import ModelFileError, SandboxUnavailableError
 from latm.execution import Execution, Executor
-from latm.identity import canonical_json, digest
 from latm.making.budget import Budget
+from latm.making.commission import Commission, Journaled, by_hand
 from latm.making.flow import make
 from latm.making.job import MakingJob, error_bound
 from latm.making.made import Made
@@ -43,7 +43,7 @@ from latm.monitor.watch import Route, Watch
 from latm.sandbox import Sandbox
 from latm.sandbox.engines import ENGINES, open_engines
 from latm.settings import Settings
-from latm.store import Comparison, JournaledModel, Store, StoredTool
+from latm.store import Comparison, Store, StoredTool
 from latm.store.toolbox import check_name
 from latm.types import Case, EngineName, RungName, Tool, Verdict
 from latm.using.dispatcher import Dispatcher, Hit, Served
@@ -157,6 +157,7 @@ class Runtime:
         *,
         user_mode: UserMode = "schema",
         fresh: bool = False,
+        commission: Commission | None = None,
     ) -> MakeReport:
         """Make the tools of a class, or mend those that it has, and store them with evidence.
 
@@ -166,6 +167,7 @@ class Runtime:
         Args:
             user_mode: how the light model calls a tool without a template when it is judged.
             fresh: make anew, without the class's stored cases and tools, and retire these.
+            commission: of a making in the background, which asks no model the same twice.
 
         Raises:
             InputError: the name is malformed.
@@ -174,26 +176,29 @@ class Runtime:
             SandboxUnavailableError: no engine can run candidates.
         """
         check_name(name)
-        models = _Journaled(name, _job(name, self.settings), self.store)
+        bound = commission or by_hand(name, self.settings, _now())
+        models = Journaled(name, bound.job, self.store, once=commission is not None)
 
         async def search(order: Order, budget: Budget, report: Report) -> Made:
             return await self._search(models, order, budget, report, user_mode)
 
+        limits = {"max_tokens": bound.max_tokens, "max_cost_usd": bound.max_usd}
         job = MakingJob(
             name,
-            self.settings,
+            self.settings.model_copy(update=limits),
             self.store,
             self.promoter,
             self.executor,
             search,
             report or (lambda _: None),
-            _now(),
+            bound.created_at,
+            bound.fingerprint,
         )
         done = await job.run(cases, fresh=fresh)
         return replace(done, replayed=models.replayed)
 
     async def _search(
-        self, models: _Journaled, order: Order, budget: Budget, report: Report, mode: UserMode
+        self, models: Journaled, order: Order, budget: Budget, report: Report, mode: UserMode
     ) -> Made:
         """The making itself, with both of its models."""
         settings = self.settings
@@ -279,27 +284,6 @@ class Runtime:
         await self.store.aclose()
 
 
-@dataclass(slots=True)
-class _Journaled:
-    """The models of one making: they are journaled under one key, and their calls counted as
-    making."""
-
-    name: str
-    key: str
-    store: Store
-    models: list[JournaledModel] = field(default_factory=list[JournaledModel])
-
-    def journaled(self, model: Model) -> JournaledModel:
-        journal = self.store.journal
-        wrapped = JournaledModel(model, journal, self.key, purpose="making", tool_name=self.name)
-        self.models.append(wrapped)
-        return wrapped
-
-    @property
-    def replayed(self) -> int:
-        return sum(model.replayed for model in self.models)
-
-
 def _answering(executor: Executor, model: Model, mode: UserMode) -> Answering:
     """The user rung of the request path, for judging a tool as it will serve."""
 
@@ -370,11 +354,6 @@ def _require_file(name: str, settings: Settings) -> None:
         raise ModelFileError(
             f"the file of {name!r} is not there; run 'latm models fetch {parsed.model}'"
         )
-
-
-def _job(name: str, settings: Settings) -> str:
-    """Names the makings of a class: what one of them was told, the next need not ask again."""
-    return "make-" + digest(canonical_json([name, settings.maker, settings.seed]))
 
 
 def _routed(items: Sequence[StoredTool]) -> Route:

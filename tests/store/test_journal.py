@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
@@ -77,3 +79,55 @@ async def test_a_call_that_failed_is_made_again(store: Store) -> None:
     assert model.name == "scripted:m"
     await model.aclose()
     assert inner.closed
+
+
+class HangingModel(CountingModel):
+    """Is asked, and does not come back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def chat(self, request: ChatRequest) -> Reply:
+        self.asked.set()
+        return await asyncio.get_running_loop().create_future()
+
+
+@asynccontextmanager
+async def in_the_air(store: Store, text: str) -> AsyncGenerator[asyncio.Task[Reply]]:
+    """A call that has been made; its process does nothing more, as when it was killed."""
+    inner = HangingModel()
+    model = JournaledModel(inner, store.journal, "job", purpose="making", once=True)
+    task = asyncio.create_task(model.chat(asking(text)))
+    await inner.asked.wait()
+    yield task
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_call_that_a_killed_run_had_begun_is_not_made_again(store: Store) -> None:
+    async with in_the_air(store, "a" * 40):
+        inner = CountingModel()
+        for _ in range(2):
+            model = JournaledModel(inner, store.journal, "job", purpose="making", once=True)
+            lost = await model.chat(asking("a" * 40))
+            assert (lost.text, lost.finish, lost.cost_usd) == ("", "other", None)
+            assert (await model.chat(asking("b"))).text == "call 1"
+        assert inner.calls == 1
+        total = await store.usage.total(job="job")
+        assert (total.rows, total.usage.input, total.cost.unknown) == (2, 20, 1)
+
+
+async def test_a_call_that_its_own_run_gave_up_may_be_made_again(store: Store) -> None:
+    async with in_the_air(store, "a"):
+        pass
+    inner = CountingModel()
+    inner.broken = True
+    for _ in range(2):
+        with pytest.raises(ModelUnavailableError):
+            await JournaledModel(inner, store.journal, "job", once=True).chat(asking("a"))
+    inner.broken = False
+    model = JournaledModel(inner, store.journal, "job", once=True)
+    assert (await model.chat(asking("a"))).text == "call 1"
+    assert model.lost == 0

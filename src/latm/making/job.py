@@ -60,6 +60,8 @@ class MakingJob:
         search: makes tools of an order.
         report: hears of every attempt.
         created_at: UTC, ISO 8601.
+        fingerprint: class key of the requests that the tools are for; empty: as the class's
+            tools have it, and without any, questions that stand alone.
     """
 
     name: str
@@ -70,6 +72,7 @@ class MakingJob:
     search: Search
     report: Report
     created_at: str
+    fingerprint: str = ""
     _attempts: list[Attempt] = field(default_factory=list[Attempt])
 
     async def run(self, cases: Sequence[Case], *, fresh: bool = False) -> MakeReport:
@@ -87,6 +90,8 @@ class MakingJob:
         started = time.perf_counter()
         _check_parts(self.settings.without)
         present = [i for i in await self.store.toolbox.current() if i.tool.name == self.name]
+        if present and not self.fingerprint:
+            self.fingerprint = present[0].tool.fingerprint
         book = await self._book(cases, fresh=fresh)
         mending = present and not fresh
         done = await (self._mend(present, book) if mending else self._first(book, fresh=fresh))
@@ -127,7 +132,9 @@ class MakingJob:
             earlier=tuple(item.tool for item in earlier),
             slots=self.settings.slots,
         )
-        return await self.search(order, budget, heard)
+        made = await self.search(order, budget, heard)
+        made.tools = [replace(tool, fingerprint=self.fingerprint) for tool in made.tools]
+        return made
 
     # --- the first tools of a class --------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """Journal of model calls: a job that was killed goes on without paying twice.
 
-Replies flow in under a job and a key, and out again in the next run of the job. Invariant:
-the reply and the usage it stands for are written in one transaction, so a call is on
-record either wholly or not at all, and its cost is counted once.
+Replies flow in under a job and a key, and out again in the next run of the job. Invariants:
+the reply and the usage it stands for are written in one transaction, so a reply is on
+record either wholly or not at all, and its cost is counted once; a job that asks ``once``
+has a call on record before it is made, and makes none twice.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from latm.store.schema import usage as usage_table
 from latm.store.usage import usage_values
 from latm.types import ChatRequest, Purpose, Reply, Usage
 
+_CHARS_A_TOKEN = 4
+_NO_REPLY = ""
+"""Stands for the reply of a call that is on record and has not returned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Journal:
@@ -31,11 +36,23 @@ class Journal:
     _database: Database
 
     async def get(self, job: str, key: str) -> Reply | None:
-        """The reply on record, None when there is none."""
+        """The reply on record, None when there is none, or not yet."""
         query = sa.select(table.c.reply).where(table.c.job == job, table.c.key == key)
         async with self._database.read() as connection:
             text: str | None = await connection.scalar(query)
-        return None if text is None else _read(text)
+        return _read(text) if text else None
+
+    async def begin(self, job: str, key: str) -> bool:
+        """Put on record that a call is about to be made; False when that was on record."""
+        row = {"job": job, "key": key, "reply": _NO_REPLY, "at": self._database.now()}
+        async with self._database.write() as connection:
+            return bool((await connection.execute(insert_new(table, [row]))).rowcount)
+
+    async def withdraw(self, job: str, key: str) -> None:
+        """The call that was begun came to nothing; it may be made again."""
+        begun = (table.c.job == job) & (table.c.key == key) & (table.c.reply == _NO_REPLY)
+        async with self._database.write() as connection:
+            await connection.execute(table.delete().where(begun))
 
     async def put(self, job: str, key: str, reply: Reply, usage: UsageRow | None = None) -> None:
         """Put a reply on record, with its usage; the first reply under a key stays.
@@ -45,7 +62,9 @@ class Journal:
         """
         now = self._database.now()
         row = {"job": job, "key": key, "reply": _written(reply), "at": now}
+        begun = (table.c.job == job) & (table.c.key == key) & (table.c.reply == _NO_REPLY)
         async with self._database.write() as connection:
+            await connection.execute(table.delete().where(begun))
             result = await connection.execute(insert_new(table, [row]))
             if usage is not None and result.rowcount:
                 values = usage_values(replace(usage, job=job), now)
@@ -83,6 +102,7 @@ class JournaledModel:
         *,
         purpose: Purpose | None = None,
         tool_name: str | None = None,
+        once: bool = False,
     ) -> None:
         """Wrap a model.
 
@@ -90,15 +110,20 @@ class JournaledModel:
             job: names the job; equal for runs that may share replies.
             purpose: when given, a usage row of this purpose is written with every new reply.
             tool_name: the request class, for the usage row.
+            once: make no call again that an earlier run had begun: whether it was paid,
+                nobody knows. It has an empty reply, and its prompt counts at no known price.
         """
         self._inner = inner
         self._journal = journal
         self._job = job
         self._purpose: Purpose | None = purpose
         self._tool_name = tool_name
+        self._once = once
         self._seen: Counter[str] = Counter()
         self.replayed = 0
         """Calls answered from the journal."""
+        self.lost = 0
+        """Calls that an earlier run had begun and whose reply nobody has."""
 
     @property
     def name(self) -> str:
@@ -113,9 +138,23 @@ class JournaledModel:
         if (known := await self._journal.get(self._job, key)) is not None:
             self.replayed += 1
             return known
-        reply = await self._inner.chat(request)
+        reply = await self._asked(request, key)
         await self._journal.put(self._job, key, reply, self._usage(reply))
         return reply
+
+    async def _asked(self, request: ChatRequest, key: str) -> Reply:
+        if not self._once:
+            return await self._inner.chat(request)
+        if not await self._journal.begin(self._job, key):
+            self.lost += 1
+            prompt = sum(len(message.content) for message in request.messages)
+            usage = Usage(input=prompt // _CHARS_A_TOKEN)
+            return Reply("", self._inner.name, usage, None, None, "other")
+        try:
+            return await self._inner.chat(request)
+        except BaseException:  # also when this process is told to stop: no reply will come
+            await self._journal.withdraw(self._job, key)
+            raise
 
     async def aclose(self) -> None:
         """Close the inner model."""
