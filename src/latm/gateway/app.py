@@ -34,12 +34,14 @@ from latm.gateway.logs import JsonLog
 from latm.gateway.metrics import Metrics, Now
 from latm.gateway.observing import Observer
 from latm.gateway.refusal import Refusal
+from latm.gateway.remembering import remembering
 from latm.gateway.serving import Serving
 from latm.gateway.spans import Spans, open_tracer
 from latm.gateway.transfer import ROOT, Outbound
 from latm.gateway.upstream import Pause, Upstream
 from latm.models import Model
 from latm.settings import Settings
+from latm.using.exact import Exact
 
 _NOWHERE = Refusal(404, f"nothing is here; the API is below {ROOT}")
 
@@ -103,7 +105,8 @@ def build(settings: Settings, parts: Parts = _PARTS) -> ASGIApp:
         breaker=Breaker(parts.clock),
         pause=parts.pause,
     )
-    serving = Serving(settings, parts.clock, parts.poll_seconds, parts.models or {})
+    exact = Exact(settings.exact_seconds, parts.clock)
+    serving = Serving(settings, parts.clock, parts.poll_seconds, parts.models or {}, exact)
     keys = Keys(settings.serve_keys, settings.serve_admin_key, frozenset(settings.serve_off))
     books = Books(settings.database, parts.now, parts.poll_seconds)
     metrics = Metrics(parts.counts)
@@ -122,7 +125,7 @@ def build(settings: Settings, parts: Parts = _PARTS) -> ASGIApp:
         parts.clock,
         parts.now,
         lambda: secrets.token_hex(12),
-        parts.observer,
+        remembering(exact, parts.observer),
     )
 
     def now() -> Now:

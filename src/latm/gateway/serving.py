@@ -1,6 +1,7 @@
 """Serving: a question that a tool may serve flows in, its `Answer` flows out, or None.
 
-The tools are those of the store, looked up again whenever the toolbox has changed.
+What was just answered to the very same request goes first, where that is on. The tools are
+those of the store, looked up again whenever the toolbox has changed.
 Invariants: nothing that breaks here reaches the client, None lets the upstream answer; no
 request waits longer than `SECONDS`; a tool serves only requests of its own fingerprint.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +26,7 @@ from latm.runtime import Runtime, opened
 from latm.settings import Settings
 from latm.types import Answer, EngineName, RungName, Tool, Usage
 from latm.using.dispatcher import Dispatcher, Hit
+from latm.using.exact import Exact
 from latm.using.flow import Flow
 from latm.using.gate import Asked, Request
 
@@ -63,6 +66,7 @@ class Serving:
     clock: Clock
     poll_seconds: float = 1.0
     models: Mapping[str, Model] = field(default_factory=dict[str, Model])
+    exact: Exact = field(default_factory=lambda: Exact(0.0, time.monotonic))
     status: str = "starting"
     _tools: Tools | None = None
     _breakers: dict[str, Breaker] = field(default_factory=dict[str, Breaker])
@@ -86,6 +90,9 @@ class Serving:
         Args:
             request: what the client sent; its price at the upstream is what is avoided.
         """
+        repeated = self.exact.answer(asked, _priced(self.prices, request))
+        if repeated is not None:
+            return repeated
         tools = self._tools
         dispatcher = tools.dispatcher(asked) if tools else None
         if tools is None or dispatcher is None:
@@ -175,9 +182,17 @@ def _fits(text: str | None, most_bytes: int | None) -> bool:
 
 def _price(prices: PriceList, asked: Request) -> Callable[[str, str], Decimal | None]:
     """What the upstream would have charged, at list price for estimated tokens."""
+    priced = _priced(prices, asked)
+    return lambda _, text: priced(text, None)
 
-    def price(_: str, text: str) -> Decimal | None:
-        whole = tokens(message.content for message in asked.messages)
-        return prices.cost(asked.model, Usage(input=whole, output=tokens([text])))
+
+def _priced(prices: PriceList, asked: Request) -> Callable[[str, Usage | None], Decimal | None]:
+    """The same, for the tokens that the upstream has counted where it has."""
+
+    def price(text: str, counted: Usage | None) -> Decimal | None:
+        if counted is None:
+            whole = tokens(message.content for message in asked.messages)
+            counted = Usage(input=whole, output=tokens([text]))
+        return prices.cost(asked.model, counted)
 
     return price
