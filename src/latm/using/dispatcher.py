@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from sys import intern
 from types import MappingProxyType
 
 from latm.errors import UnknownNameError
@@ -85,16 +86,19 @@ class Dispatcher:
 
     def route(self, question: str) -> Hit | Miss:
         """The class whose template matches, if there is exactly one."""
-        found: list[Served] = []
+        found: list[_Entry] = []
+        names: set[str] = set()
         for entry in self._candidates(question):
             if _matches(entry.served[0], question):
-                found += entry.served
-            if len(names := {one.tool.name for one in found}) > 1:
+                found.append(entry)
+                names.update(entry.names)
+            if len(names) > 1:
                 both = ", ".join(sorted(names)[:_FEW])
                 return Miss(f"ambiguous: the templates of {both} match", ambiguous=True)
         if not found:
             return Miss("no template matches")
-        return Hit(found[0].tool.name, tuple(sorted(found, key=lambda one: one.tool.shape)))
+        tools = sorted((one for e in found for one in e.served), key=lambda one: one.tool.shape)
+        return Hit(tools[0].tool.name, tuple(tools))
 
     def within(self, name: str, question: str) -> Hit:
         """The tools of a class that the caller names: those that match, else all of them.
@@ -130,11 +134,18 @@ def _matches(one: Served, question: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A template on file, with the tools that have it; ``number`` orders the entries."""
+    """A template on file, with the tools that have it.
+
+    Attributes:
+        number: orders the entries.
+        names: of their classes, a few at most.
+        keys: what every text of the template holds.
+    """
 
     number: int
     template: Template
     served: Sequence[Served]
+    names: Sequence[str]
     keys: frozenset[str]
 
 
@@ -145,7 +156,13 @@ def _entries(served: Iterable[Served]) -> list[_Entry]:
         if one.tool.template is not None:
             by_template[one.tool.template].append(one)
     return [
-        _Entry(n, template, tuple(alike), frozenset(fixed(template) | _fixed_ends(template)))
+        _Entry(
+            n,
+            template,
+            tuple(alike),
+            sorted({one.tool.name for one in alike})[:_FEW],
+            frozenset(map(intern, fixed(template) | _fixed_ends(template))),
+        )
         for n, (template, alike) in enumerate(by_template.items())
     ]
 
