@@ -195,7 +195,7 @@ def test_an_unknown_variable_key_or_argument_is_refused_with_a_guess(
 ) -> None:
     assert "did you mean LATM_MAX_ERROR?" in error_of(load_here, {"LATM_MAX_EROR": "1"})
     assert "did you mean seed?" in error_of(load_here, seeed=3)
-    assert "known are LATM_BASE_URLS" in error_of(load_here, {"LATM_WWWWW": "1"})
+    assert "known are LATM_" in error_of(load_here, {"LATM_WWWWW": "1"})
     here.write_text("sed = 1\n")
     message = error_of(load_here)
     assert str(here) in message

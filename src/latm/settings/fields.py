@@ -192,6 +192,49 @@ class Settings(BaseModel):
         description="Parts of the search for a tool that are switched off, for measurements.",
         examples=["known,samples"],
     )
+    making: bool = Field(
+        default=True,
+        description="Make tools in the background, beside the gateway, from what it has learnt.",
+        examples=["false"],
+    )
+    making_cases: int = Field(
+        default=40, ge=10, description="Cases of a class before a tool is made for it."
+    )
+    making_days: float = Field(
+        default=30.0,
+        gt=0,
+        description="Within so many days a tool has to save what its making costs.",
+        examples=[30],
+    )
+    making_tokens_a_day: int = Field(
+        default=200_000,
+        ge=0,
+        description="Budget of all background makings of a day, of UTC, in tokens.",
+    )
+    making_usd_a_day: Decimal | None = Field(
+        default=None,
+        ge=0,
+        description="The same in US dollars; no bound when absent.",
+        examples=["2.00"],
+    )
+    making_poll_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Pause between two looks for classes that are worth a making, in seconds.",
+        examples=[10],
+    )
+    jobs_db: str | None = Field(
+        default=None,
+        repr=False,
+        min_length=1,
+        description="Database of jobs: a path or a URL; `jobs.db` in the home when absent.",
+        examples=["/var/lib/latm/jobs.db"],
+    )
+    jobs_node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] = Field(
+        default="local",
+        description="Name of the place where jobs run; stable, and one process at a time has it.",
+        examples=["worker-1"],
+    )
     upstream_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
         default=None,
         description="Base URL of the OpenAI-compatible API behind the gateway.",
@@ -280,6 +323,11 @@ class Settings(BaseModel):
     def database(self) -> str:
         """Where the database is: a path, ``:memory:`` or a URL (may hold a password)."""
         return self.db if self.db is not None else str(self.home / "latm.db")
+
+    @property
+    def jobs_database(self) -> str:
+        """Where the jobs are: a path or a URL (may hold a password)."""
+        return self.jobs_db if self.jobs_db is not None else str(self.home / "jobs.db")
 
     @property
     def limits(self) -> Limits:
