@@ -113,6 +113,10 @@ class Monitor:
             return None
         digest = question_digest(seen.question)
         compared = Comparison(item.version, digest, ruling.mark, source, given)
+        if ruling.mark != "wrong" and source == "audit":
+            await self.store.evidence.append([compared])
+            self.watch.audited(item.version)
+            return None
         if ruling.mark != "wrong":
             return await self._weigh(compared, self.rules.promotion)
         case = self._case(item, seen, ruling.answer, source)
@@ -125,7 +129,7 @@ class Monitor:
         self, compared: Comparison, decide: Decide, case: Case | None = None
     ) -> ToolEvent | None:
         event = await self.store.weigh(compared, decide, case)
-        if event or compared.source == "audit" or compared.outcome == "wrong":
+        if event is not None or compared.outcome == "wrong":
             self.watch.forget(compared.version)
         if event is not None:
             _log.info("%s is %s: %s", compared.version[:12], event.after, event.reason)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from latm.monitor.rules import audits, known_wrong
 from latm.store import Store, StoredTool
@@ -80,8 +80,14 @@ class Watch:
         self._known[version] = (self.clock(), known)
         return known
 
+    def audited(self, version: str) -> None:
+        """One more audit did not find the version wrong."""
+        if version in self._known:
+            at, known = self._known[version]
+            self._known[version] = (at, replace(known, audits=known.audits + 1))
+
     def forget(self, version: str) -> None:
-        """Look a version up again: something new is on record."""
+        """Look a version up again: something that matters is on record."""
         self._known.pop(version, None)
 
     async def _refresh(self) -> None:
