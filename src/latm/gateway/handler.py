@@ -290,6 +290,7 @@ class Gateway:
                 complete=out.complete and kept,
                 opted_out=visit.off,
                 seconds=self.clock() - visit.outcome.started,
+                call=visit.call,
             )
         )
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from latm.gateway.reading import Incoming
 from latm.gateway.sse import split
+from latm.gateway.upstream import Call
 from latm.types import Answer, Usage
 from latm.using.gate import Asked, Bypass
 
@@ -32,6 +33,7 @@ class Observed:
         status: of the response; ``body`` its bytes as the upstream sent them.
         complete: the client has all of it.
         opted_out: the client, or its key, wants no part of this.
+        call: the request as it went, or would have gone, to the upstream.
     """
 
     request_id: str
@@ -46,6 +48,7 @@ class Observed:
     complete: bool
     opted_out: bool
     seconds: float
+    call: Call | None = None
 
 
 class Observer(Protocol):

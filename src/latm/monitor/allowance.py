@@ -50,7 +50,6 @@ class Allowance:
             return None
         row = UsageRow(
             purpose=source,
-            rung="upstream",
             name=item.tool.name,
             version=item.version,
             model=reply.model,
