@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from latm.cases import question_digest
+from latm.embedding import Embedding
+from latm.embedding.words import WordNeighbours
 from latm.errors import ModelFileError, SandboxUnavailableError
 from latm.execution import Execution, Executor
 from latm.making.budget import Budget
@@ -49,6 +51,7 @@ from latm.types import Case, EngineName, RungName, Tool, Verdict
 from latm.using.dispatcher import Dispatcher, Hit, Served
 from latm.using.flow import RUNGS, Flow
 from latm.using.ladder import UserMode, by_user
+from latm.using.semantic import Semantic
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +99,11 @@ class Runtime:
             self._models[name] = _open_model(name, self.settings)
         return self._models[name]
 
+    @property
+    def embedding(self) -> Embedding | None:
+        """What finds the nearest class of a question; None where that is switched off."""
+        return WordNeighbours if self.settings.embedding == "words" else None
+
     async def flow(
         self,
         name: str | None = None,
@@ -119,12 +127,15 @@ class Runtime:
         tools = [item.tool for item in stored if name or not item.tool.fingerprint]
         engines: set[EngineName] = {t.solver.engine for t in tools} or {"monty"}
         upstream = self.settings.upstream
+        dispatcher, embedding = Dispatcher(tools), self.embedding
+        user = self.model(self.settings.user) if "user" in rungs else None
         return Flow(
-            Dispatcher(tools),
+            dispatcher,
             await self.executor([e for e in ENGINES if e in engines]),
-            user=self.model(self.settings.user) if "user" in rungs else None,
+            user=user,
             upstream=self.model(upstream) if upstream and "upstream" in rungs else None,
             user_mode=user_mode,
+            semantic=Semantic(dispatcher.served, embedding, user) if embedding else None,
         )
 
     async def monitor(self, upgrades: Upgrades | None = None, *, keeps: bool = True) -> Monitor:

@@ -102,11 +102,10 @@ def _laid(kind: str, count: int) -> _Laid:
 
 def _router(dispatcher: Dispatcher) -> Route:
     """Templates, then the nearest class where there are tools without one; no model."""
-    served = [one for members in dispatcher.classes.values() for one in members]
-    if all(one.tool.template is not None for one in served):
+    if all(one.tool.template is not None for one in dispatcher.served):
         return dispatcher.route
     # Never asked: it stands for the light model, without which nothing is looked for.
-    near = Semantic(served, WordNeighbours, ScriptedModel([]))
+    near = Semantic(dispatcher.served, WordNeighbours, ScriptedModel([]))
 
     def route(question: str) -> Hit | Miss:
         found = dispatcher.route(question)

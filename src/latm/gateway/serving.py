@@ -13,10 +13,11 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from latm.embedding import Embedding
 from latm.errors import LatmError
 from latm.execution import Executor
 from latm.gateway.breaker import Breaker, Clock
@@ -29,12 +30,32 @@ from latm.using.dispatcher import Dispatcher, Hit
 from latm.using.exact import Exact
 from latm.using.flow import Flow
 from latm.using.gate import Asked, Request
+from latm.using.semantic import Semantic
 
 SECONDS = 2.5
 """Longest that a client waits for the tools before the upstream is asked."""
+NEAREST = "the nearest class"
+"""In place of a name (names hold no blanks) where a judge has to say which class it is."""
 _RETRY_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The tools of one fingerprint: by their templates, and those without one by likeness."""
+
+    dispatcher: Dispatcher
+    semantic: Semantic | None
+
+    def target(self, question: str) -> str | None:
+        """The class to ask; `NEAREST` where only a judge can tell, None where none serves."""
+        route = self.dispatcher.route(question)
+        if isinstance(route, Hit):
+            return route.name
+        if self.semantic is None or not self.semantic.on or route.ambiguous:
+            return None
+        return NEAREST if isinstance(self.semantic.nearest(question), Hit) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +65,10 @@ class Tools:
     revision: int
     executor: Executor
     user: Model | None
-    bare: Dispatcher
-    bound: Mapping[str, Dispatcher]
+    bare: Group
+    bound: Mapping[str, Group]
 
-    def dispatcher(self, asked: Asked) -> Dispatcher | None:
+    def group(self, asked: Asked) -> Group | None:
         """The tools that may serve a request of this fingerprint."""
         if asked.fingerprint in self.bound:
             return self.bound[asked.fingerprint]
@@ -94,23 +115,28 @@ class Serving:
         if repeated is not None:
             return repeated
         tools = self._tools
-        dispatcher = tools.dispatcher(asked) if tools else None
-        if tools is None or dispatcher is None:
+        group = tools.group(asked) if tools else None
+        target = group.target(asked.question) if group else None
+        if tools is None or group is None or target is None:
             return None
-        route = dispatcher.route(asked.question)
-        if not isinstance(route, Hit):
-            return None
-        breaker = self._breakers.setdefault(route.name, Breaker(self.clock, failures=3, seconds=60))
+        breaker = self._breakers.setdefault(target, Breaker(self.clock, failures=3, seconds=60))
         if breaker.wait() > 0:
             return None
-        flow = Flow(dispatcher, tools.executor, user=tools.user, price=_price(self.prices, request))
+        flow = Flow(
+            group.dispatcher,
+            tools.executor,
+            user=tools.user,
+            price=_price(self.prices, request),
+            semantic=group.semantic,
+        )
         rungs: tuple[RungName, ...] = ("tool", "user") if tools.user else ("tool",)
+        name = None if target == NEAREST else target
         try:
             async with asyncio.timeout(SECONDS):
-                answer = await flow.answer(asked.question, name=route.name, rungs=rungs)
+                answer = await flow.answer(asked.question, name=name, rungs=rungs)
         except TimeoutError:
             breaker.failed()
-            _log.warning("the tool of %s took longer than %g s", route.name, SECONDS)
+            _log.warning("the tool of %s took longer than %g s", target, SECONDS)
             return None
         breaker.succeeded()
         fits = _fits(answer.text, asked.most_bytes)
@@ -153,7 +179,7 @@ class Serving:
         # Named by the operator; a light model that was not may take seconds to answer.
         named = "user" in self.settings.model_fields_set
         user = runtime.model(self.settings.user) if named else None
-        bare, bound = await asyncio.to_thread(_dispatchers, found)
+        bare, bound = await asyncio.to_thread(_groups, found, user, runtime.embedding)
         self._tools = Tools(revision, executor, user, bare, bound)
         self._breakers = {}
         self.status = f"{len(found)} tools serve"
@@ -165,14 +191,23 @@ async def _waited(stop: asyncio.Event, seconds: float) -> None:
             await stop.wait()
 
 
-def _dispatchers(tools: Iterable[Tool]) -> tuple[Dispatcher, dict[str, Dispatcher]]:
-    """An index of the tools for bare questions, and one for each fingerprint."""
-    groups: defaultdict[str, list[Tool]] = defaultdict(list)
+def _groups(
+    tools: Iterable[Tool], judge: Model | None, embedding: Embedding | None
+) -> tuple[Group, dict[str, Group]]:
+    """The tools for bare questions, and those of each fingerprint, laid out."""
+    by_fingerprint: defaultdict[str, list[Tool]] = defaultdict(list)
     for tool in tools:
-        groups[tool.fingerprint].append(tool)
-    bare = groups.pop("", [])
+        by_fingerprint[tool.fingerprint].append(tool)
     warm_up()
-    return Dispatcher(bare), {key: Dispatcher(group) for key, group in groups.items()}
+
+    def group(found: Sequence[Tool]) -> Group:
+        dispatcher = Dispatcher(found)
+        if embedding is None:
+            return Group(dispatcher, None)
+        return Group(dispatcher, Semantic(dispatcher.served, embedding, judge))
+
+    bare = by_fingerprint.pop("", [])
+    return group(bare), {key: group(found) for key, found in by_fingerprint.items()}
 
 
 def _fits(text: str | None, most_bytes: int | None) -> bool:

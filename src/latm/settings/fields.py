@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -85,6 +85,14 @@ class Settings(BaseModel):
     user: ModelName = Field(
         default="local:qwen2.5-coder-0.5b",
         description="Light model that fills in a tool's arguments.",
+    )
+    embedding: Literal["words", "off"] = Field(
+        default="words",
+        description=(
+            "What finds the nearest class of a question that no template knows, for tools "
+            "without one; the light model judges it. `off`: such a question is a miss."
+        ),
+        examples=["off"],
     )
     upstream: ModelName | None = Field(
         default=None, description="Strong model for requests that no tool serves; none when absent."

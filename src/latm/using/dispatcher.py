@@ -77,6 +77,7 @@ class Dispatcher:
         for one in served:
             classes[one.tool.name].append(one)
         self._classes = {name: tuple(members) for name, members in classes.items()}
+        self.served = tuple(served)
         self._index = _parted(_entries(served), frozenset())
 
     @property

@@ -78,7 +78,8 @@ class Semantic:
         self._judge = judge
         # Without a tool to call, or somebody to judge, there is nothing to look for.
         self.on = judge is not None and any(self._callable.values())
-        self._neighbours = embedding([self._questions[name] for name in self._names])
+        laid = [self._questions[name] for name in self._names] if self.on else []
+        self._neighbours = embedding(laid)
 
     def nearest(self, question: str) -> Hit | Miss:
         """The class that a question is most like, if it is clearly so; no model is asked."""
@@ -95,7 +96,7 @@ class Semantic:
 
     async def route(self, question: str) -> Judged:
         """The class that a question is most like, if the light model agrees."""
-        near = self.nearest(question) if self.on else Miss("nobody judges")
+        near = self.nearest(question)
         if self._judge is None or isinstance(near, Miss):
             return Judged(near)
         request = judging(self._questions[near.name], question)
