@@ -7,6 +7,7 @@ reason on record.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -89,7 +90,8 @@ class Admin:
         return self.books.store
 
     async def _metrics(self, _: Request) -> Response:
-        page = self.metrics.page(self.books.sums, self.now())
+        # It reads the files of the other processes.
+        page = await asyncio.to_thread(self.metrics.page, dict(self.books.sums), self.now())
         return Response(page, headers={**_HEADERS, "content-type": CONTENT_TYPE})
 
     # --- ledger ------------------------------------------------------------------------

@@ -29,8 +29,8 @@ MOST_LABELS = 200
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _OTHERS = "other"
 
-Counts: TypeAlias = dict[str, float]
-"""Values of samples, by a key made of name and labels."""
+Counts: TypeAlias = list[tuple[str, str, dict[str, str], float]]
+"""Samples: name of the family, name, labels, value."""
 _COUNTS: TypeAdapter[Counts] = TypeAdapter(Counts)
 
 
@@ -112,8 +112,9 @@ class Metrics:
         families = self._families()
         known = {family.name: family for family in families}
         for counts in self._others():
-            for key, value in counts.items():
-                _add(known, key, value)
+            for family, name, labels, value in counts:
+                if family in known:
+                    _add(known[family], name, labels, value)
         return families
 
     def _others(self) -> list[Counts]:
@@ -139,18 +140,14 @@ class _Given(Collector):
 
 
 def _counts(families: Iterable[Metric]) -> Counts:
-    return {
-        json.dumps([family.name, sample.name, sample.labels]): sample.value
+    return [
+        (family.name, sample.name, sample.labels, sample.value)
         for family in families
         for sample in family.samples
-    }
+    ]
 
 
-def _add(known: Mapping[str, Metric], key: str, value: float) -> None:
-    family_name, name, labels = json.loads(key)
-    family = known.get(family_name)
-    if family is None:
-        return
+def _add(family: Metric, name: str, labels: dict[str, str], value: float) -> None:
     for place, sample in enumerate(family.samples):
         if sample.name == name and sample.labels == labels:
             family.samples[place] = sample._replace(value=sample.value + value)
