@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -10,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latm.ledger import (
+    Account,
     CurvePoint,
     Ledger,
     Rates,
+    accounts,
     break_even,
     cents,
     cost_curve,
@@ -21,7 +25,7 @@ from latm.ledger import (
     per_request,
     total,
 )
-from latm.store import Money, Store, UsageRow, UsageSum
+from latm.store import Money, Store, UsageGroup, UsageRow, UsageSum
 from latm.types import Purpose, Usage
 
 AMOUNTS = st.decimals(0, 1000, places=12)
@@ -102,6 +106,113 @@ def test_money_is_told_apart_by_what_it_was_for() -> None:
     assert ledger.avoided.usd == usd("1.07")
     assert ledger.saved_usd == usd("0.69")
     assert Ledger.of({}) == Ledger()
+
+
+# --- accounts --------------------------------------------------------------------------------
+
+GROUPED = st.builds(
+    UsageRow,
+    purpose=st.sampled_from(["making", "using", "shadow", "audit", "benchmark"]),
+    rung=st.sampled_from([None, "exact", "tool", "user", "upstream"]),
+    name=st.sampled_from([None, "a", "b"]),
+    tenant=st.sampled_from([None, "x", "y"]),
+    cost_usd=st.none() | AMOUNTS,
+    avoided_usd=st.none() | AMOUNTS,
+)
+
+
+@given(st.lists(GROUPED, max_size=30))
+def test_accounts_of_any_kind_add_up_to_the_whole(rows: list[UsageRow]) -> None:
+    sums = grouped(rows, UsageGroup.of)
+    whole = Account.of(sums.items())
+    kinds: list[Callable[[UsageGroup], str | None]] = [
+        lambda group: group.name,
+        lambda group: group.tenant,
+        lambda group: group.rung,
+    ]
+    for kind in kinds:
+        parts = accounts(sums, kind).values()
+        assert sum((part.money.spent for part in parts), Money()) == whole.money.spent
+        assert sum((part.money.avoided for part in parts), Money()) == whole.money.avoided
+        assert total(part.answered for part in parts) == whole.answered
+        assert total(part.served for part in parts) == whole.served
+    assert whole.money.spent.unknown == sum(
+        row.cost_usd is None and row.purpose != "benchmark" for row in rows
+    )
+
+
+async def test_sums_are_the_same_after_a_restart_and_read_bit_by_bit(tmp_path: Path) -> None:
+    random = Random(2)
+    path = tmp_path / "latm.db"
+    rows: list[UsageRow] = []
+    seen: dict[UsageGroup, UsageSum] = {}
+    last = 0
+    for _ in range(5):
+        batch = [
+            UsageRow(
+                random.choice(["using", "making"]),
+                rung=random.choice(["tool", "upstream"]),
+                name=random.choice(["a", None]),
+                tenant=random.choice(["x", None]),
+                cost_usd=random.choice([None, Decimal(random.randrange(10**12)).scaleb(-12)]),
+                avoided_usd=Decimal(random.randrange(10**12)).scaleb(-12),
+            )
+            for _ in range(40)
+        ]
+        rows += batch
+        async with await Store.open(path) as store:
+            await store.usage.append(batch)
+            news = await store.usage.news(last, since="2026")
+            assert (await store.usage.news(news.last, since="2026")).sums == {}
+        last = news.last
+        for group, summed in news.sums.items():
+            seen[group] = seen.get(group, UsageSum()) + summed
+    async with await Store.open(path) as store:
+        assert (await store.usage.news(0, since="2026")).sums == seen
+    assert seen == grouped(rows, UsageGroup.of)
+
+
+async def test_what_is_of_today_is_added_up_apart(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "latm.db") as store:
+        times = ["2026-01-01T23:59:59.999999+00:00", "2026-01-02T00:00:00.000000+00:00"]
+        await store.usage.append([UsageRow("using", tenant="x", at=at) for at in times])
+        news = await store.usage.news(0, since="2026-01-02")
+    group = UsageGroup("using", tenant="x")
+    assert (news.sums[group].rows, news.since[group].rows) == (2, 1)
+
+
+def served(rows: int, cost: str, avoided: str) -> tuple[UsageGroup, UsageSum]:
+    money = (Money(usd(cost)), Money(usd(avoided)))
+    return UsageGroup("using", "tool", "a"), UsageSum(rows, Usage(), *money)
+
+
+def paid(purpose: Purpose, cost: str) -> tuple[UsageGroup, UsageSum]:
+    return UsageGroup(purpose, None, "a"), UsageSum(1, Usage(), Money(usd(cost)))
+
+
+@pytest.mark.parametrize(
+    ("sums", "after"),
+    [
+        ([served(10, "0", "0.10"), paid("making", "0.05")], 5),
+        ([served(10, "0", "0.10"), paid("making", "0.05"), paid("shadow", "0.05")], 10),
+        ([served(10, "0", "0.10"), paid("making", "0.05"), paid("audit", "0.05")], 10),
+        ([served(10, "0.10", "0.10"), paid("making", "0.05")], "never"),
+        ([paid("making", "0.05")], "unknown"),
+        ([served(10, "0", "0.10"), (UsageGroup("making"), UsageSum(1, cost=Money(unknown=1)))],
+         "unknown"),
+    ],
+)  # fmt: skip
+def test_a_tool_breaks_even_when_making_and_shadow_are_repaid(
+    sums: list[tuple[UsageGroup, UsageSum]], after: int | str
+) -> None:
+    assert Account.of(sums).break_even == after
+
+
+def test_what_the_upstream_answered_is_not_served() -> None:
+    upstream = (UsageGroup("using", "upstream"), UsageSum(4, cost=Money(usd("1"))))
+    account = Account.of([served(3, "0", "0.3"), upstream])
+    assert (account.answered.rows, account.served.rows) == (7, 3)
+    assert account.money.spent.usd == usd("1")
 
 
 @pytest.mark.parametrize("part", ["using", "making", "shadow", "audit", "avoided"])

@@ -16,7 +16,7 @@ from latm.gateway.keys import new_key
 from latm.settings import Price, Settings
 from latm.store import Store, UsageRow
 from latm.store.conformance import sample_tool
-from latm.types import Usage
+from latm.types import Purpose, Usage
 
 from .harness import Got, RawUpstream, Running, gateway, http, store_sorting, until_ready, upstream
 
@@ -211,9 +211,8 @@ async def test_a_page_is_bounded(running: Running, limit: str) -> None:
 # --- ledger ----------------------------------------------------------------------------
 
 
-def spent(purpose: str, usd: str, **more: object) -> UsageRow:
-    values = {"name": "sorting", "usage": Usage(1, 0, 1), "cost_usd": Decimal(usd), **more}
-    return UsageRow(purpose, **values)
+def spent(purpose: Purpose, usd: str) -> UsageRow:
+    return UsageRow(purpose, name="sorting", usage=Usage(1, 0, 1), cost_usd=Decimal(usd))
 
 
 async def test_the_ledger_tells_all_kinds_of_cost_apart(home: Path, running: Running) -> None:
