@@ -71,14 +71,34 @@ async def test_one_function_of_the_numbers_serves_all_forms_of_a_text_but_those_
     assert told == ["63", "63", None, None]
 
 
+async def test_texts_with_more_and_with_fewer_numbers_are_asked_for_one_by_one(home: Path) -> None:
+    cases = [
+        Case(f"How many minutes is a film of {n} min?", str(n))
+        if n % 2
+        else Case(f"How many minutes is a film of {n // 60} h {n % 60} min?", str(n))
+        for n in range(61, 181)
+    ]
+
+    def write(request: ChatRequest) -> str:
+        prompt = request.messages[-1].content
+        if "def compute(film_1, film_2)" in prompt:
+            return "def compute(h, min):\n    return h * 60 + min"
+        return "def solve(film):\n    return int(film.split()[0])"
+
+    report, _ = await make(write, cases, home)
+    assert len(report.tools) == 1
+    asked = [f"How many minutes is a film of {t}?" for t in ("3 h 5 min", "7 min", "3 d 5 min")]
+    assert await answers(home, asked) == ["185", "7", None]
+
+
 async def test_only_what_is_added_to_an_argument_is_asked_for(home: Path) -> None:
     codes = [f"{1234567 * n + 104729:09d}" for n in range(1, 61)]
     cases = [
         Case(f"Add the check digit to {c} please", c + str(sum(map(int, c)) % 7)) for c in codes
     ]
     code = "def compute(text):\n    return sum(map(int, text)) % 7"
-    report, _ = await make(replying(code, "== "), cases, home)
-    assert report.tools[0].tool.provenance.strategy == "task"
+    report, _ = await make(replying(code, "only what stands after"), cases, home)
+    assert report.tools[0].tool.provenance.strategy == "rest"
     assert await answers(home, ["Add the check digit to 000000013 please"]) == ["0000000134"]
 
 

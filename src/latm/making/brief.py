@@ -51,6 +51,8 @@ class Brief:
         examples: in its terms.
         layers: glue from the solver's arguments inwards; none: the function is the solver.
         preamble: a line of imports that stands before the function wanted, or nothing.
+        told: how an argument stands in the question, for those that are not there as such.
+        note: what of the answer is wanted, or nothing.
     """
 
     shape: Shape
@@ -58,6 +60,8 @@ class Brief:
     examples: tuple[Example, ...]
     layers: tuple[Layer, ...] = ()
     preamble: str = ""
+    told: tuple[tuple[str, str], ...] = ()
+    note: str = ""
 
     @property
     def entry(self) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from latm.making import normal
-from latm.making.brief import Brief, Helper, Layer
+from latm.making.brief import Brief, Helper, Layer, brief_of
 from latm.making.renaming import renamed
-from latm.making.shape import Example
+from latm.making.shape import Example, Shape
 from latm.making.trials import Draft, Trial
 from latm.types import Json
 
@@ -39,10 +39,13 @@ class Distinction:
 
 
 def distinctions(brief: Brief) -> Iterator[Distinction]:
-    """Ways to part the examples into a few groups with enough of them in each, fewest first."""
+    """Ways to part the examples into a few groups with enough of them in each.
+
+    Texts that hold more and fewer numbers come first, then what needs the fewest groups.
+    """
     found: list[Distinction] = []
     for n, name in enumerate(brief.names):
-        for helper in (normal.latm_same, normal.latm_form):
+        for helper in (normal.latm_count, normal.latm_same, normal.latm_form):
             groups: dict[Json, list[int]] = {}
             for i, example in enumerate(brief.examples):
                 key = helper(example.arguments[n])
@@ -53,26 +56,38 @@ def distinctions(brief: Brief) -> Iterator[Distinction]:
                 if 2 <= len(groups) <= _MAX_GROUPS and min(map(len, groups.values())) >= MIN_GROUP:
                     kept = {key: tuple(members) for key, members in groups.items()}
                     found.append(Distinction(name, helper, kept))
-    return iter(sorted(found, key=lambda d: len(d.groups)))
+    return iter(sorted(found, key=lambda d: (d.helper is not normal.latm_count, len(d.groups))))
 
 
-def by_cases(brief: Brief, trials: Sequence[Trial]) -> Draft | None:
-    """One draft from partial trials of one brief, or None when no distinction parts them."""
-    mine = [t for t in trials if t.draft.brief.names == brief.names and _same_layers(t, brief)]
+def by_cases(shape: Shape, trials: Sequence[Trial]) -> Draft | None:
+    """One draft from partial trials of one shape, or None when no distinction parts them.
+
+    Trials of briefs on it count with their glue.
+    """
+    brief = brief_of(shape)
+    mine = [t for t in trials if t.draft.brief.shape == shape]
     for distinction in distinctions(brief):
         chosen: dict[Json, Draft] = {}
         for key, members in distinction.groups.items():
             able = next((t for t in mine if t.passed >= set(members)), None)
             if able is None:
                 break
-            chosen[key] = able.draft
+            chosen[key] = whole(able, shape)
         else:
             return _joined(brief, distinction, chosen)
     return None
 
 
-def _same_layers(trial: Trial, brief: Brief) -> bool:
-    return trial.draft.brief.layers == brief.layers
+def whole(trial: Trial, shape: Shape) -> Draft:
+    """What was tried, glue and all, as one source for a shape of the same slots."""
+    return replace(
+        trial.draft, brief=brief_of(shape), source=trial.solver.source, entry=trial.solver.entry
+    )
+
+
+def of_several_forms(shape: Shape) -> bool:
+    """Whether the texts of an argument hold more or fewer numbers."""
+    return any(d.helper is normal.latm_count for d in distinctions(brief_of(shape)))
 
 
 def part_of(brief: Brief, members: Sequence[int]) -> Brief:

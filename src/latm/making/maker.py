@@ -24,7 +24,14 @@ from latm.making.agreement import ranked
 from latm.making.brief import Brief, brief_of
 from latm.making.budget import Budget
 from latm.making.checks import Finding, lint, parse_solver
-from latm.making.combining import by_cases, distinctions, of_fields, part_of
+from latm.making.combining import (
+    by_cases,
+    distinctions,
+    of_fields,
+    of_several_forms,
+    part_of,
+    whole,
+)
 from latm.making.copies import copies_of
 from latm.making.patching import MIN_PASSED, patched
 from latm.making.plan import Step, Terms
@@ -101,15 +108,21 @@ class _Search:
     async def run(self, shape: Shape) -> AsyncIterator[Candidate]:
         async for candidate in self._free(shape):
             yield candidate
+        if of_several_forms(shape):
+            async for candidate in self._by_cases(shape):
+                yield candidate
         for brief in plan.briefs(shape, self.terms):
             if self._gives_up():
                 return
             async for candidate in self._asked(brief):
                 yield candidate
         plain = plan.first_brief(shape, self.terms)
-        for stage in (self._by_fields, self._by_cases, self._repairs):
-            async for candidate in stage(plain):
-                yield candidate
+        async for candidate in self._by_fields(plain):
+            yield candidate
+        async for candidate in self._by_cases(shape):
+            yield candidate
+        async for candidate in self._repairs(plain):
+            yield candidate
 
     # --- nothing is asked --------------------------------------------------------------
 
@@ -217,7 +230,7 @@ class _Search:
         async for again in self._patched(trial):
             yield parts.PATCHES, again
         if self.terms.allow(parts.BY_CASES) and trial.passed:
-            joined = by_cases(trial.draft.brief, self.partial)
+            joined = by_cases(trial.draft.brief.shape, self.partial)
             again = await run(self.executor, joined) if joined else trial
             if again.passes_all:
                 yield parts.BY_CASES, again
@@ -298,29 +311,31 @@ class _Search:
                     return trial.draft
         return None
 
-    async def _by_cases(self, brief: Brief) -> AsyncIterator[Candidate]:
-        """Each form of the arguments by a function of its own."""
+    async def _by_cases(self, shape: Shape) -> AsyncIterator[Candidate]:
+        """Each form of the arguments by a function of its own, as long as each has one."""
         if not self.terms.allow(parts.BY_CASES) or self._gives_up():
             return
-        for distinction in list(distinctions(brief))[:1]:
+        for distinction in list(distinctions(brief_of(shape)))[:1]:
             for members in distinction.groups.values():
-                if any(t.passed >= set(members) for t in self.partial):
-                    continue
-                part = part_of(brief, members)
-                for strategy in ordered(part, self.terms.won, self.terms.without)[:_CASE_CALLS]:
-                    steps = plan.steps(part, [strategy], self.terms)
-                    solved = False
-                    for _, trial, usage in await self._tried(steps):
-                        if trial is None:
-                            continue
-                        whole = await run(self.executor, replace(trial.draft, brief=brief))
-                        async for candidate in self._judged(
-                            whole, f"{strategy.name} of a case", 0.0, usage
-                        ):
-                            yield candidate
-                        solved |= trial.passes_all
-                    if solved:
-                        break
+                part = part_of(brief_of(shape), members).shape
+                async for trial, step, usage in self._of_case(part):
+                    again = await run(self.executor, whole(trial, shape))
+                    async for candidate in self._judged(again, step.strategy, 0.0, usage):
+                        yield candidate
+                if not any(t.passed >= set(members) for t in self.partial):
+                    return
+
+    async def _of_case(self, shape: Shape) -> AsyncIterator[tuple[Trial, Step, Usage]]:
+        """What the likeliest strategies make of one form, until one is right."""
+        brief = plan.first_brief(shape, self.terms)
+        for strategy in ordered(brief, self.terms.won, self.terms.without)[:_CASE_CALLS]:
+            for step in plan.steps(brief, [strategy], self.terms):
+                named = replace(step, strategy=f"{strategy.name} of a case")
+                for _, trial, usage in await self._tried([named]):
+                    if trial is not None:
+                        yield trial, named, usage
+                        if trial.passes_all:
+                            return
 
     async def _repairs(self, brief: Brief) -> AsyncIterator[Candidate]:
         """The best partial candidate again, with its first failure."""

@@ -132,6 +132,14 @@ def latm_same(value):
     return value if isinstance(value, str) else None
 
 
+def latm_count(value):
+    """How many numbers a text holds; other values tell no cases apart."""
+    if not isinstance(value, str):
+        return None
+    digits = "".join([mark if mark in "0123456789" else " " for mark in value])
+    return str(len(digits.split()))
+
+
 def latm_form(value):
     """The form of a text: letters as a, digits as 0, runs as one; a number's sign."""
     if isinstance(value, (int, float)):

@@ -86,8 +86,12 @@ def first_brief(shape: Shape, terms: Terms) -> Brief:
     return _wanted(seen_by(("options",), brief) if terms.allow("options") else brief, terms)
 
 
-_PREPARED = {"numbers": with_phrases, "days": with_dates}
-"""The views of arguments, each with the form of the slots that it needs."""
+_PREPARED: Mapping[str, Callable[[Shape], Shape]] = {
+    "numbers": with_phrases,
+    "days": with_dates,
+    "rest": lambda shape: shape,
+}
+"""The views that are asked with, each with the form of the slots that it needs."""
 
 
 def through(view: str, shape: Shape) -> Brief | None:
@@ -111,13 +115,13 @@ def _wanted(brief: Brief, terms: Terms) -> Brief:
     copies = copies_of(brief, count) if count > 1 and terms.allow(parts.COPIES) else None
     if copies and copies.found and copies.missing:
         brief = field_brief(brief, copies.found, copies.missing)
-    return seen_by([v for v in ("rest", "frame") if terms.allow(v)], brief)
+    return seen_by(("frame",), brief) if terms.allow("frame") else brief
 
 
 def batches(brief: Brief, terms: Terms, best: Best) -> Iterator[list[Step]]:
     """Greedy over what suits, then counterexamples, samples, and greedy over the rest."""
     strategies = ordered(brief, terms.won, terms.without)
-    suited = [s for s in strategies if s.when(brief)]
+    suited = [s for s in strategies if s.when(brief) and _viewed(brief, s, terms) is not None]
     if terms.similar and terms.allow(parts.SIMILAR):
         hint = f"A function that does something similar:\n```python\n{terms.similar}\n```"
         suited.insert(1, Strategy(parts.SIMILAR, hint=hint))

@@ -139,6 +139,7 @@ PORTFOLIO = (
     Strategy("simulate", hint="Simulate the steps one after the other.", when=_turns),
     Strategy("days", view="days", when=_dates),
     Strategy("numbers", view="numbers", when=_texts),
+    Strategy("rest", view="rest"),
     Strategy("dates", hint="Use the datetime module.", when=_dates),
     Strategy("examples", many=True, when=_short),
     Strategy("focus", view="focus"),

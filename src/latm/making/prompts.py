@@ -41,7 +41,7 @@ class Strategy:
     name: str
     task: bool = True
     hint: str = ""
-    view: Literal["all", "focus", "text", "days", "numbers"] = "all"
+    view: Literal["all", "focus", "text", "days", "numbers", "rest"] = "all"
     many: bool = False
     when: Callable[[Brief], bool] = lambda _: True
 
@@ -67,6 +67,7 @@ def propose(
     lines = ["Write a Python function that makes all assertions true.", ""]
     if strategy.task:
         lines += ["It answers questions of this form:", _quoted(described(brief)), ""]
+    lines += [brief.note, ""] if brief.note else []
     lines += [brief.preamble, ""] if brief.preamble else []
     lines += [signature(brief), "", *(assertion(brief, e) for e in chosen), ""]
     lines += _vocabularies(brief)
@@ -106,9 +107,11 @@ def described(brief: Brief) -> str:
         if p.name in brief.names
         for n, slot in enumerate(p.slots)
     }
+    told = dict(brief.told)
+    told |= {slot: f"{{{term}}}" for slot, term in terms.items()}
     shown = [template.literals[0]]
     for slot, literal in zip(template.slots, template.literals[1:], strict=True):
-        shown += [f"{{{terms[slot.name]}}}" if slot.name in terms else "...", literal]
+        shown += [told.get(slot.name, "..."), literal]
     return "".join(shown)
 
 

@@ -12,6 +12,7 @@ date becomes a `datetime.date`; of "4ft6" the numbers 4 and 6 are left.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -143,7 +144,7 @@ def by_days(brief: Brief) -> Brief:
 _MOST_NUMBERS = 6
 _MOST_DIGITS = 6
 _DIGITS = re.compile(r"[0-9]+")
-_FORMS_SHARE = 4
+_FORMS_SHARE = 3
 """Forms of a text count as all that there are when each stands for so many examples."""
 
 
@@ -169,6 +170,12 @@ class _Reading:
     def call(self, name: str) -> str:
         found = f"latm_numbers({name}, {self.points}, {self.letters})"
         return f"*latm_of_form({found}, {list(self.forms)!r}){'[1]' if self.apart else ''}"
+
+    def told(self) -> str:
+        """The commonest form, with the names of its numbers."""
+        last = self.names[-1]
+        names = iter(self.names if self.apart else [f"{last}[{n}]" for n in range(_MOST_NUMBERS)])
+        return re.sub("0", lambda _: f"{{{next(names)}}}", self.forms[0])
 
     def values(self, text: str) -> list[Json]:
         """The arguments from a text."""
@@ -201,11 +208,13 @@ def by_numbers(brief: Brief) -> Brief:
 
     helpers = (normal.latm_numbers, normal.latm_of_form)
     layer = Layer(helpers, brief.names, f"{{inner}}({', '.join(given)})")
+    told = [(n, r.told()) for n, r in zip(brief.names, readings, strict=True) if r is not None]
     return replace(
         brief,
         names=_unique(names),
         examples=tuple(map(seen, brief.examples)),
         layers=(*brief.layers, layer),
+        told=(*brief.told, *told),
     )
 
 
@@ -221,12 +230,13 @@ def _reading(name: str, column: Sequence[Json]) -> _Reading | None:
         return None
     points = not any(re.search(r"\d\.\d+\.", t) for t in texts)
     for letters in (True, False):
-        forms = {normal.latm_numbers(t, points, letters)[0] for t in texts}
+        common = Counter(normal.latm_numbers(t, points, letters)[0] for t in texts)
+        forms = set(common)
         counts = {form.count("0") for form in forms}
         glued = not letters and any(re.search(r"a0|0a", form) for form in forms)
         closed = len(texts) >= _FORMS_SHARE * len(forms)
         if closed and not glued and min(counts) > 0 and max(counts) <= _MOST_NUMBERS:
-            reading = _Reading(tuple(sorted(forms)), points, letters)
+            reading = _Reading(tuple(sorted(common, key=lambda f: -common[f])), points, letters)
             if len(counts) == 1:
                 rows = list(map(reading.values, texts))
                 return replace(reading, names=_named(name, rows, forms))
@@ -297,7 +307,13 @@ def by_rest(brief: Brief) -> Brief:
         wanted: list[Json] = [int(r) if digits else r for r in rests]
         examples = (replace(e, wanted=w) for e, w in zip(brief.examples, wanted, strict=True))
         layer = Layer((normal.latm_beside,), brief.names, body)
-        return replace(brief, examples=tuple(examples), layers=(*brief.layers, layer))
+        place = "after" if body.startswith(f"latm_beside({name}") else "before"
+        return replace(
+            brief,
+            examples=tuple(examples),
+            layers=(*brief.layers, layer),
+            note=f"It returns only what stands {place} {name} in the answer.",
+        )
     return brief
 
 
@@ -322,7 +338,10 @@ def by_frame(brief: Brief) -> Brief:
     call = f"{{inner}}({', '.join(brief.names)})"
     body = f"latm_framed({call}, {before!r}, {after!r}, {width})"
     layer = Layer((normal.latm_framed,), brief.names, body)
-    return replace(brief, examples=examples, layers=(*brief.layers, layer))
+    note = f"It returns only the number that stands after {before!r} in the answer."
+    return replace(
+        brief, examples=examples, layers=(*brief.layers, layer), note=note if before else ""
+    )
 
 
 def _columns(brief: Brief) -> list[list[Json]]:
