@@ -99,6 +99,13 @@ class CaseBook:
         async with self._database.read() as connection:
             return {row[0]: row[1] for row in await connection.execute(query)}
 
+    async def undealt(self) -> dict[str, int]:
+        """By class, the number of cases that no making has dealt yet; only classes with some."""
+        query = sa.select(cases.c.name, sa.func.count()).where(cases.c.side.is_(None))
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.group_by(cases.c.name))
+            return {row[0]: row[1] for row in rows}
+
     def _row(self, name: str, case: Case, side: Side | None = None) -> dict[str, Any]:
         return {
             "name": name,

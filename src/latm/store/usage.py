@@ -18,7 +18,7 @@ from latm.errors import InputError
 from latm.store.connection import Database
 from latm.store.rows import Money, UsageGroup, UsageKey, UsageNews, UsageRow, UsageSum
 from latm.store.schema import usage as table
-from latm.types import Usage
+from latm.types import Purpose, Usage
 
 _PICO = 12
 _EXACT = Context(prec=40)
@@ -91,6 +91,16 @@ class UsageBook:
             if row[4]:
                 newer[group] = summed
         return UsageNews(last, sums, newer)
+
+    async def since(self, at: str, purpose: Purpose) -> UsageSum:
+        """Add up the rows of one purpose from a time on.
+
+        Parameters:
+            at: UTC, ISO 8601.
+        """
+        query = sa.select(*_SUMS).where(table.c.at >= at, table.c.purpose == purpose)
+        async with self._database.read() as connection:
+            return _sum((await connection.execute(query)).one())
 
     async def total(self, *, name: str | None = None, job: str | None = None) -> UsageSum:
         """All rows of a class or a job, added up."""
