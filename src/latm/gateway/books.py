@@ -25,6 +25,7 @@ SECONDS = 1.0
 _BATCH = 1000
 _MOST_WAITING = 100_000
 _RETRY_SECONDS = 5.0
+_DAY_SECONDS = 86_400
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Books:
     _waiting: deque[UsageRow] = field(default_factory=deque[UsageRow])
     _full: asyncio.Event = field(default_factory=asyncio.Event)
     _last: int = 0
-    _day: str = ""
+    _day: int = -1
     _stored_today: dict[str, UsageSum] = field(default_factory=dict[str, UsageSum])
     _waiting_today: dict[str, UsageSum] = field(default_factory=dict[str, UsageSum])
 
@@ -67,8 +68,9 @@ class Books:
         self._waiting.append(row)
         if len(self._waiting) >= _BATCH:
             self._full.set()
-        self._turn_day()
-        self._count_waiting(row)
+        if row.tenant:
+            self._turn_day()
+            self._count_waiting(row)
 
     def today(self, tenant: str) -> UsageSum:
         """What a tenant's requests to the upstream came to since midnight UTC."""
@@ -132,7 +134,8 @@ class Books:
     async def _read(self, store: Store) -> None:
         self._turn_day()
         day = self._day
-        news = await store.usage.news(self._last, since=day)
+        since = datetime.fromtimestamp(day * _DAY_SECONDS, UTC).date().isoformat()
+        news = await store.usage.news(self._last, since=since)
         self._last = news.last
         for group, summed in news.sums.items():
             self.sums[group] = self.sums.get(group, UsageSum()) + summed
@@ -146,7 +149,7 @@ class Books:
             self._count_waiting(row)
 
     def _turn_day(self) -> None:
-        day = datetime.fromtimestamp(self.now(), UTC).date().isoformat()
+        day = int(self.now() // _DAY_SECONDS)
         if day != self._day:
             self._day = day
             self._stored_today, self._waiting_today = {}, {}

@@ -31,7 +31,7 @@ from latm.gateway.refusal import Header, Refusal
 from latm.gateway.serving import Serving
 from latm.gateway.transfer import Outbound, body_of, target_of, until_gone
 from latm.gateway.upstream import Call, Upstream, Whole, read_whole
-from latm.gateway.visits import Done, Outcome, Visit
+from latm.gateway.visits import NO_RECEIPT, Done, Outcome, Visit
 from latm.identity import canonical_json, digest
 from latm.types import Receipt
 from latm.using.gate import Asked, asked
@@ -91,15 +91,17 @@ class Gateway:
             elif visit is not None and not await self._serve(visit, out):
                 await self._go_on(visit, out, receive)
         finally:
+            let_in = visit if isinstance(visit, Visit) else None
             self.insight.done(
                 Done(
                     out.request_id,
-                    visit if isinstance(visit, Visit) else None,
+                    let_in,
                     out.status,
                     out.complete,
                     began,
                     started,
                     self.clock() - started,
+                    let_in.outcome.receipt if let_in else NO_RECEIPT,
                     (one(scope["headers"], b"traceparent") or b"").decode("latin-1"),
                 )
             )

@@ -76,11 +76,19 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._series: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
     def count(self, done: Done) -> None:
         """Count a request."""
-        rung = done.receipt.rung or "none"
-        self._requests.labels(rung, str(done.status) if done.status else "gone").inc()
-        self._seconds.labels(rung).observe(done.seconds)
+        key = (done.receipt.rung or "none", done.status)
+        series = self._series.get(key)
+        if series is None:
+            # Looked up once, because that takes longer than counting; there are few.
+            status = str(done.status) if done.status else "gone"
+            series = (self._requests.labels(key[0], status), self._seconds.labels(key[0]))
+            self._series[key] = series
+        series[0].inc()
+        series[1].observe(done.seconds)
 
     def page(self, sums: Mapping[UsageGroup, UsageSum], now: Now) -> bytes:
         """All that Prometheus is told.

@@ -20,6 +20,7 @@ from latm.using.gate import Asked, Bypass
 
 _LONGEST_NAME = 128
 _NOBODY = Tenant()
+NO_RECEIPT = Receipt(None)
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Outcome:
 
     rung: RungName | None = None
     answer: Answer | None = None
-    tried: Receipt = field(default_factory=lambda: Receipt(None))
+    tried: Receipt = NO_RECEIPT
     charge: Charge = UNKNOWN
     avoided_usd: Decimal | None = field(default_factory=Decimal)
     started: float = 0.0
@@ -78,6 +79,7 @@ class Done:
         status: as sent to the client; 0 when nothing was.
         began: Unix time, in seconds; ``started`` the same moment on the gateway's clock.
         complete: the client was given all of the answer.
+        receipt: what it came to; without a rung when nobody was asked.
         traceparent: W3C trace context that the client sent, or empty.
     """
 
@@ -88,12 +90,8 @@ class Done:
     began: float
     started: float
     seconds: float
+    receipt: Receipt = NO_RECEIPT
     traceparent: str = ""
-
-    @property
-    def receipt(self) -> Receipt:
-        """What it came to; without a rung when nobody was asked."""
-        return self.visit.outcome.receipt if self.visit else Receipt(None)
 
     @property
     def tenant(self) -> str:
