@@ -51,7 +51,7 @@ from latm.types import Case, EngineName, RungName, Tool, Verdict
 from latm.using.dispatcher import Dispatcher, Hit, Served
 from latm.using.flow import RUNGS, Flow
 from latm.using.ladder import UserMode, by_user
-from latm.using.semantic import Semantic
+from latm.using.semantic import semantic_of
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Runtime:
         tools = [item.tool for item in stored if name or not item.tool.fingerprint]
         engines: set[EngineName] = {t.solver.engine for t in tools} or {"monty"}
         upstream = self.settings.upstream
-        dispatcher, embedding = Dispatcher(tools), self.embedding
+        dispatcher = Dispatcher(tools)
         user = self.model(self.settings.user) if "user" in rungs else None
         return Flow(
             dispatcher,
@@ -135,7 +135,7 @@ class Runtime:
             user=user,
             upstream=self.model(upstream) if upstream and "upstream" in rungs else None,
             user_mode=user_mode,
-            semantic=Semantic(dispatcher.served, embedding, user) if embedding else None,
+            semantic=semantic_of(dispatcher.served, self.embedding, user),
         )
 
     async def monitor(self, upgrades: Upgrades | None = None, *, keeps: bool = True) -> Monitor:

@@ -16,7 +16,7 @@ from latm.errors import ModelUnavailableError
 from latm.types import Demonstration, Reply, Template, Tool, Usage
 from latm.using.dispatcher import Dispatcher, Hit, Miss
 from latm.using.flow import Flow
-from latm.using.semantic import MOST_QUESTION, Semantic, judging, verdict
+from latm.using.semantic import MOST_QUESTION, Semantic, judging, semantic_of, verdict
 
 from .building import SORT, FakeModel, FakeSandbox, executor, tool
 
@@ -38,8 +38,7 @@ ALPHABETIC, REVERSING = free("alphabet", ALPHABET), free("backwards", BACKWARDS)
 
 
 def semantic(*tools: Tool, judge: FakeModel | None = None) -> Semantic:
-    served = [one for members in Dispatcher(tools).classes.values() for one in members]
-    return Semantic(served, WordNeighbours, judge or FakeModel())
+    return Semantic(Dispatcher(tools).served, WordNeighbours, judge or FakeModel())
 
 
 def test_the_nearest_class_is_a_hit_on_its_tools_without_a_template() -> None:
@@ -108,10 +107,13 @@ async def test_the_judge_is_not_asked_about_what_is_not_near() -> None:
     assert (judged.asked, judge.requests) == (False, [])
 
 
-async def test_without_a_judge_everything_is_a_miss() -> None:
-    served = Dispatcher([ALPHABETIC]).classes["alphabet"]
-    judged = await Semantic(served, WordNeighbours, None).route(QUESTION)
-    assert isinstance(judged.route, Miss)
+@pytest.mark.parametrize("missing", ["judge", "embedding", "tools without a template"])
+def test_without_a_judge_or_something_to_find_nothing_is_laid_out(missing: str) -> None:
+    covered = free("sorting", ALPHABET, SORT)
+    served = Dispatcher([covered if missing.startswith("tools") else ALPHABETIC]).served
+    embedding = None if missing == "embedding" else WordNeighbours
+    judge = None if missing == "judge" else FakeModel()
+    assert semantic_of(served, embedding, judge) is None
 
 
 async def test_a_judge_that_cannot_be_reached_makes_a_miss() -> None:

@@ -20,7 +20,7 @@ from latm.bench.toolsets import KINDS, item, tool_of
 from latm.embedding.words import WordNeighbours
 from latm.models.scripted import ScriptedModel
 from latm.using.dispatcher import Dispatcher, Hit, Miss
-from latm.using.semantic import Semantic
+from latm.using.semantic import semantic_of
 
 SIZES = (100, 1000, 10_000)
 QUESTIONS = 100
@@ -102,10 +102,10 @@ def _laid(kind: str, count: int) -> _Laid:
 
 def _router(dispatcher: Dispatcher) -> Route:
     """Templates, then the nearest class where there are tools without one; no model."""
-    if all(one.tool.template is not None for one in dispatcher.served):
-        return dispatcher.route
     # Never asked: it stands for the light model, without which nothing is looked for.
-    near = Semantic(dispatcher.served, WordNeighbours, ScriptedModel([]))
+    near = semantic_of(dispatcher.served, WordNeighbours, ScriptedModel([]))
+    if near is None:
+        return dispatcher.route
 
     def route(question: str) -> Hit | Miss:
         found = dispatcher.route(question)

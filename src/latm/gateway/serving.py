@@ -30,7 +30,7 @@ from latm.using.dispatcher import Dispatcher, Hit
 from latm.using.exact import Exact
 from latm.using.flow import Flow
 from latm.using.gate import Asked, Request
-from latm.using.semantic import Semantic
+from latm.using.semantic import Semantic, semantic_of
 
 SECONDS = 2.5
 """Longest that a client waits for the tools before the upstream is asked."""
@@ -53,7 +53,7 @@ class Group:
         route = self.dispatcher.route(question)
         if isinstance(route, Hit):
             return route.name
-        if self.semantic is None or not self.semantic.on or route.ambiguous:
+        if self.semantic is None or route.ambiguous:
             return None
         return NEAREST if isinstance(self.semantic.nearest(question), Hit) else None
 
@@ -202,9 +202,7 @@ def _groups(
 
     def group(found: Sequence[Tool]) -> Group:
         dispatcher = Dispatcher(found)
-        if embedding is None:
-            return Group(dispatcher, None)
-        return Group(dispatcher, Semantic(dispatcher.served, embedding, judge))
+        return Group(dispatcher, semantic_of(dispatcher.served, embedding, judge))
 
     bare = by_fingerprint.pop("", [])
     return group(bare), {key: group(found) for key, found in by_fingerprint.items()}

@@ -59,10 +59,10 @@ class Semantic:
 
     Args:
         tools: all that serve, in the order of the dispatcher.
-        judge: the light model; None leaves every question a miss.
+        judge: the light model.
     """
 
-    def __init__(self, tools: Iterable[Served], embedding: Embedding, judge: Model | None) -> None:
+    def __init__(self, tools: Iterable[Served], embedding: Embedding, judge: Model) -> None:
         classes: defaultdict[str, list[Served]] = defaultdict(list)
         for one in tools:
             classes[one.tool.name].append(one)
@@ -76,28 +76,31 @@ class Semantic:
             for name, members in classes.items()
         }
         self._judge = judge
-        # Without a tool to call, or somebody to judge, there is nothing to look for.
-        self.on = judge is not None and any(self._callable.values())
-        laid = [self._questions[name] for name in self._names] if self.on else []
-        self._neighbours = embedding(laid)
+        self._neighbours = embedding([self._questions[name] for name in self._names])
 
     def nearest(self, question: str) -> Hit | Miss:
-        """The class that a question is most like, if it is clearly so; no model is asked."""
+        """The tools of the class that a question is most like; no model is asked."""
+        found = self.closest(question)
+        if isinstance(found, Miss):
+            return found
+        if not self._callable[found]:
+            return Miss(f"it is like {found}, whose templates do not match")
+        return Hit(found, self._callable[found])
+
+    def closest(self, question: str) -> str | Miss:
+        """The class that a question is most like, if it is clearly so."""
         found, bar = self._neighbours.nearest(question), self._neighbours.bar
         if not found or found[0].likeness < bar.likeness:
             return Miss("it is like no class")
-        name = self._names[found[0].group]
+        names = [self._names[near.group] for near in found]
         if len(found) > 1 and found[0].likeness - found[1].likeness < bar.margin:
-            other = self._names[found[1].group]
-            return Miss(f"ambiguous: it is like {name} and like {other}", ambiguous=True)
-        if not self._callable[name]:
-            return Miss(f"it is like {name}, whose templates do not match")
-        return Hit(name, self._callable[name])
+            return Miss(f"ambiguous: it is like {names[0]} and like {names[1]}", ambiguous=True)
+        return names[0]
 
     async def route(self, question: str) -> Judged:
         """The class that a question is most like, if the light model agrees."""
         near = self.nearest(question)
-        if self._judge is None or isinstance(near, Miss):
+        if isinstance(near, Miss):
             return Judged(near)
         request = judging(self._questions[near.name], question)
         if request is None:
@@ -109,6 +112,15 @@ class Semantic:
         says = verdict(reply)
         route = near if says == "yes" else Miss(f"it is like {near.name}; the judge says {says}")
         return Judged(route, True, reply.usage, reply.cost_usd)
+
+
+def semantic_of(
+    tools: Sequence[Served], embedding: Embedding | None, judge: Model | None
+) -> Semantic | None:
+    """The layout, if there is anything to find, and somebody to judge."""
+    if embedding is None or judge is None or all(one.tool.template for one in tools):
+        return None
+    return Semantic(tools, embedding, judge)
 
 
 def judging(shown: Sequence[str], question: str) -> ChatRequest | None:
