@@ -25,6 +25,7 @@ from latm.types import (
     Provenance,
     Slot,
     Solver,
+    State,
     Template,
     Tool,
     Verification,
@@ -226,6 +227,8 @@ async def gateway(
     home: Path, upstream_url: str, parts: Parts | None = None, **settings: object
 ) -> AsyncGenerator[Running]:
     settings.setdefault("serve_port", 0)
+    # What reaches the upstream is what clients sent; the tests of trust say otherwise.
+    settings.setdefault("audit_calls", 0)
     chosen = Settings.model_validate({"home": home, "upstream_url": upstream_url, **settings})
     bound = listening(chosen)
     server = uvicorn.Server(configured(build(chosen, parts) if parts else build(chosen)))
@@ -249,8 +252,10 @@ def listening_port(url: str) -> int:
 SORT_SOURCE = "def solve(words):\n    return sorted(words)"
 
 
-async def store_sorting(home: Path, *, fingerprint: str = "", source: str = SORT_SOURCE) -> None:
-    """Put a live tool into the store of a home: ``Sort the words: b a`` gives ``a b``."""
+async def store_sorting(
+    home: Path, *, fingerprint: str = "", source: str = SORT_SOURCE, state: State = "live"
+) -> None:
+    """Put a tool into the store of a home: ``Sort the words: b a`` gives ``a b``."""
     async with opened(Settings(home=home)) as runtime:
         version = (await runtime.executor(["monty"])).engine_version("monty")
         solver = Solver(source, "solve", (Parameter("words", ("words",)),), "monty", version)
@@ -267,7 +272,7 @@ async def store_sorting(home: Path, *, fingerprint: str = "", source: str = SORT
             verification=Verification(3, 3, 3, 3),
             fingerprint=fingerprint,
         )
-        await runtime.store.toolbox.add(made, "live", "a test says so")
+        await runtime.store.toolbox.add(made, state, "a test says so")
 
 
 async def until_ready(running: Running, tools: str) -> None:

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from latm.errors import SettingsError
 from latm.gateway.admin import Admin
+from latm.gateway.asking import Asking
 from latm.gateway.books import Books
 from latm.gateway.breaker import Breaker, Clock
 from latm.gateway.budgets import Budgets
@@ -38,6 +39,7 @@ from latm.gateway.remembering import remembering
 from latm.gateway.serving import Serving
 from latm.gateway.spans import Spans, open_tracer
 from latm.gateway.transfer import ROOT, Outbound
+from latm.gateway.trusting import Trusting
 from latm.gateway.upstream import Pause, Upstream
 from latm.models import Model
 from latm.settings import Settings
@@ -113,11 +115,15 @@ def build(settings: Settings, parts: Parts = _PARTS) -> ASGIApp:
     tracer, end_tracing = _tracing(settings, parts)
     spans = Spans(tracer, settings.upstream_url or "", settings.serve_texts) if tracer else None
     key = settings.upstream_key
+    charging = Charging(serving.prices)
+    trusting = Trusting(
+        settings, Asking(upstream, charging), parts.models or {}, then=parts.observer
+    )
     gateway = Gateway(
         upstream,
         serving,
         keys,
-        Charging(serving.prices),
+        charging,
         Budgets(settings.serve_budgets, books, serving.prices, parts.now),
         Insight(books, metrics, spans, settings.serve_log_json, settings.serve_texts),
         key.get_secret_value() if key else None,
@@ -125,7 +131,7 @@ def build(settings: Settings, parts: Parts = _PARTS) -> ASGIApp:
         parts.clock,
         parts.now,
         lambda: secrets.token_hex(12),
-        remembering(exact, parts.observer),
+        remembering(exact, trusting),
     )
 
     def now() -> Now:
@@ -149,6 +155,7 @@ def build(settings: Settings, parts: Parts = _PARTS) -> ASGIApp:
             tasks = [
                 asyncio.create_task(serving.run(stop)),
                 asyncio.create_task(books.run(stop)),
+                asyncio.create_task(trusting.run(stop)),
                 asyncio.create_task(_share(metrics, parts.poll_seconds, stop)),
             ]
             with lines:

@@ -41,7 +41,7 @@ class Allowance:
 
     async def ask(self, source: Source, item: StoredTool, seen: Seen) -> str | None:
         """One more answer of the reference; None without one that is sound and whole."""
-        if seen.again is None or not await self._left():
+        if seen.again is None or not self.calls or not await self._left():
             return None
         try:
             reply = await seen.again()
