@@ -11,7 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from latm.bench.dispatch import Scale
 from latm.bench.made import GROUPS, Row
+from latm.bench.toolsets import KINDS
 from latm.errors import InputError
 from latm.ledger import Rates, break_even, cost_curve
 
@@ -79,6 +81,28 @@ def draw_making(rows: Sequence[Row], path: Path) -> Path:
     axes.set_xlabel("tokens of one making (linear below 100)")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.8 / height), ncols=4, fontsize=6)
+    return _saved(figure, axes, path)
+
+
+def draw_dispatch(scales: Sequence[Scale], path: Path) -> Path:
+    """Draw how long finding a tool takes, as the number of tools grows.
+
+    Raises:
+        InputError: the extra for pictures is not installed.
+    """
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(7.2, 4.0), layout="constrained")
+    for n, kind in enumerate(dict.fromkeys(scale.kind for scale in scales)):
+        drawn = [scale for scale in scales if scale.kind == kind]
+        tools = [scale.tools for scale in drawn]
+        label, colour = KINDS[kind][0], f"C{n}"
+        axes.plot(tools, [s.hit_us for s in drawn], marker="o", color=colour, label=label)
+        axes.plot(tools, [s.miss_us for s in drawn], linestyle=":", color=colour)
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("tools")
+    axes.set_ylabel("p50 of a question, microseconds (dotted: no tool is its)")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=7)
     return _saved(figure, axes, path)
 
 

@@ -12,7 +12,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from latm.bench import made
+from latm.bench import choosing, made
+from latm.bench import dispatch as dispatch_bench
 from latm.bench import making as making_bench
 from latm.bench import sandbox as sandbox_bench
 from latm.bench import solve as solve_bench
@@ -21,16 +22,18 @@ from latm.bench.cells import Row
 from latm.bench.cells import table as tasks_table
 from latm.bench.families import Family, family
 from latm.bench.families import families as every_family
-from latm.bench.pictures import draw_making
+from latm.bench.pictures import draw_dispatch, draw_making
+from latm.bench.toolsets import KINDS
 from latm.cli.output import print_json, progress, say, table
 from latm.errors import InputError
+from latm.identity import canonical_json
 from latm.making.parts import PARTS
 from latm.runtime import opened
 from latm.settings import Settings, load
 from latm.using.dispatcher import Dispatcher
 from latm.using.flow import Flow
 
-app = App(name="bench", help="Measure: making, sandbox, solve, tasks.")
+app = App(name="bench", help="Measure: dispatch, making, sandbox, solve, tasks.")
 
 Flag = Annotated[bool, Parameter(negative=())]
 
@@ -232,6 +235,69 @@ def making(
         _publish(out, settings.maker, rows, text)
     if json:
         print_json(made.as_json(rows))
+    else:
+        print(text)
+    return 0
+
+
+@app.command
+def dispatch(
+    *,
+    out: Path = Path("out/dispatch"),
+    shared: Path | None = None,
+    sizes: str = "100,1000,10000",
+    kinds: str | None = None,
+    rounds: int = 20,
+    json: Flag = False,
+) -> int:
+    """Time finding a tool among many; try the dispatcher on the paper's six tasks, no model asked.
+
+    Example: latm bench dispatch --sizes 100,1000
+
+    Parameters
+    ----------
+    out
+        Folder of results.jsonl, table.md and dispatch.png.
+    shared
+        Folder of TASK.jsonl, the cases of the paper's tasks; without it only families made
+        here are tried.
+    sizes
+        Numbers of tools, separated by commas, the smallest first.
+    kinds
+        Of the sets of tools, separated by commas; all when absent.
+    rounds
+        How often each question is asked.
+    json
+        Print one JSON object.
+    """
+    chosen = tuple(kind.strip() for kind in kinds.split(",")) if kinds else tuple(KINDS)
+    for kind in chosen:
+        if kind not in KINDS:
+            raise InputError(f"--kinds {kind!r}: choose from {', '.join(KINDS)}")
+    numbers = _numbers("--sizes", sizes)
+    if 0 in numbers or rounds < 1:
+        raise InputError("--sizes and --rounds have to be at least 1")
+    scales: list[dispatch_bench.Scale] = []
+    for scale in dispatch_bench.run(chosen, numbers, rounds=rounds):
+        say(f"{scale.kind}: {scale.tools} tools, {scale.hit_us:.0f} µs a question")
+        scales.append(scale)
+    say("choosing among classes; this takes a minute or two")
+    choices = choosing.run_half(every_family())
+    choices += choosing.run(shared) if shared else ()
+    text = f"{dispatch_bench.table(scales)}\n{choosing.table(choices)}"
+    out.mkdir(parents=True, exist_ok=True)
+    rows = [*map(asdict, scales), *map(asdict, choices)]
+    lines = "".join(f"{canonical_json(row)}\n" for row in rows)
+    (out / "results.jsonl").write_text(lines, encoding="utf-8")
+    (out / "table.md").write_text(text, encoding="utf-8")
+    say(f"table: {out / 'table.md'}")
+    try:
+        say(f"picture: {draw_dispatch(scales, out / 'dispatch.png')}")
+    except InputError as error:  # without the extra the numbers are there all the same
+        say(str(error))
+    if json:
+        scaled, chose = [asdict(scale) for scale in scales], [asdict(one) for one in choices]
+        print_json({"scales": scaled, "choices": chose})
     else:
         print(text)
     return 0
