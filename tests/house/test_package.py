@@ -15,6 +15,7 @@ from .tree import DOCS, ROOT
 HEAVY = {
     "alembic",
     "anthropic",
+    "dbos",
     "huggingface_hub",
     "matplotlib",
     "numpy",

@@ -1,9 +1,9 @@
 """One worker process after another over the same state, killed at given points.
 
 Run as ``python -m tests.jobs.killing HOME POINT POINT …``: for each point a forked process
-works until it kills itself there, and then one works to the end. A point is a number: how
-many things that matter (a reply, a line of the journal, a step of the job, …) the process
-gets through before it dies, just before the next one. Everything is loaded once, before forking.
+works until it kills itself there, and then one works to the end. A point is a number, how
+many places that matter (around a reply, a line of the journal, a step of the job, …) the
+process passes before it dies, or the name of the place. All is loaded once, before forking.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from latm.jobs.work import Work
 from latm.jobs.worker import Worker
@@ -29,10 +28,10 @@ from latm.types import Case, ChatRequest, Reply
 from .observed import ClassesInFile
 
 MAKER = "stub:maker"
-WRONG = 12
+WRONG = 9
 """So many calls are answered wrongly before the right answer comes."""
 
-Method = Callable[..., Awaitable[Any]]
+Method = Callable[..., Awaitable[object]]
 
 
 def cases() -> list[Case]:
@@ -68,30 +67,30 @@ def _append(path: Path, line: str) -> int:
 
 
 class Deaths:
-    """Counts what the process gets through; kills it before the given one."""
+    """Counts the places that the process passes; kills it at the given one."""
 
-    def __init__(self, point: int | None, log: Path) -> None:
+    def __init__(self, point: str, log: Path) -> None:
         self.point, self.log, self.passed = point, log, 0
 
     def watch(self, owner: type, method: str) -> None:
         inner: Method = getattr(owner, method)
 
-        async def watched(*args: Any, **named: Any) -> Any:
-            self._pass(f"before {owner.__name__}.{method}")
+        async def watched(*args: object, **named: object) -> object:
+            self._pass(f"before {method}")
             result = await inner(*args, **named)
-            self._pass(f"after {owner.__name__}.{method}")
+            self._pass(f"after {method}")
             return result
 
         setattr(owner, method, watched)
 
     def _pass(self, place: str) -> None:
-        if self.passed == self.point:
+        if self.point in (str(self.passed), place):
             _append(self.log, f"killed {place}")
             os.kill(os.getpid(), signal.SIGKILL)
         self.passed += 1
 
 
-def work(home: Path, point: int | None) -> None:
+def work(home: Path, point: str) -> None:
     """One process's life."""
     deaths = Deaths(point, home / "deaths")
     for owner, method in (
@@ -118,7 +117,7 @@ def work(home: Path, point: int | None) -> None:
 
 def main() -> None:
     home = Path(sys.argv[1])
-    for point in [*map(int, sys.argv[2:]), None]:
+    for point in [*sys.argv[2:], "never"]:
         child = os.fork()
         if child == 0:
             code = 1

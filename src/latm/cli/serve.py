@@ -17,6 +17,7 @@ from latm.errors import InputError
 from latm.gateway.app import check
 from latm.gateway.keys import new_key
 from latm.gateway.server import listening, run
+from latm.jobs.beside import beside
 from latm.settings import load
 
 
@@ -78,7 +79,8 @@ def serve(
     with listening(settings) as opened:
         address = "{}:{}".format(*opened.getsockname())
         say(f"http://{address}/v1 answers for {settings.upstream_url}; Ctrl-C ends it")
-        run(settings, opened)
+        with beside(settings):
+            run(settings, opened)
     return 0
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from latm.making.demand import Traffic
+from latm.store import Store
 from latm.types import Case
 
 ClassState: TypeAlias = Literal["open", "making", "made", "refused"]
@@ -48,3 +49,27 @@ class Classes(Protocol):
     async def set_state(self, name: str, state: ClassState, reason: str) -> None:
         """Put on record how a class stands; nothing happens for an unknown one."""
         ...
+
+
+class NothingObserved:
+    """No observed classes: only what is in the toolbox can be mended."""
+
+    async def ready(self) -> Sequence[Observed]:
+        return ()
+
+    async def observed(self, name: str) -> Observed | None:
+        del name
+        return None
+
+    async def cases_of(self, name: str) -> Sequence[Case]:
+        del name
+        return ()
+
+    async def set_state(self, name: str, state: ClassState, reason: str) -> None:
+        del name, state, reason
+
+
+def recorded(store: Store) -> Classes:
+    """The classes that the gateway has recorded in a store."""
+    del store
+    return NothingObserved()
