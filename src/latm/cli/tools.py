@@ -19,8 +19,8 @@ from latm.induction import pieces
 from latm.making.verifier import Judgement
 from latm.runtime import Runtime, opened
 from latm.settings import load
-from latm.store import StoredTool
-from latm.types import State, Tool
+from latm.store import Counts, StoredTool
+from latm.types import Json, State, Tool
 
 app = App(name="tools", help="List, show, verify, promote, retire and import tools.")
 
@@ -47,15 +47,28 @@ def list_(*, json: Flag = False) -> int:
     json
         Print one JSON object.
     """
-    found = _run(lambda runtime: runtime.store.toolbox.current())
+
+    async def work(runtime: Runtime) -> list[tuple[StoredTool, Counts | None]]:
+        since = await runtime.store.evidence.since_live()
+        found = await runtime.store.toolbox.current()
+        return [(i, since.get(i.version, Counts()) if i.state == "live" else None) for i in found]
+
+    found = _run(work)
     if json:
-        print_json({"tools": [_summary(item) for item in found]})
+        print_json({"tools": [{**_summary(i), "since_live": _stated(c)} for i, c in found]})
         return 0
     rows = [
-        (f"{i.tool.name}/{i.tool.shape}", i.version[:12], i.state, _passed(i.tool), i.added_at)
-        for i in found
+        (
+            f"{i.tool.name}/{i.tool.shape}",
+            i.version[:12],
+            i.state,
+            _passed(i.tool),
+            _told(c),
+            i.added_at,
+        )
+        for i, c in found
     ]
-    table("tools", ("tool", "version", "state", "held out", "made at"), rows)
+    table("tools", ("tool", "version", "state", "held out", "since live", "made at"), rows)
     return 0
 
 
@@ -211,7 +224,14 @@ def _move(name: str, state: State, reason: str, *, json: bool) -> int:
     async def work(runtime: Runtime) -> list[StoredTool]:
         toolbox = runtime.store.toolbox
         for item in await toolbox.get(name):
-            await toolbox.set_state(item.version, state, reason)
+            bound = await runtime.error_bound(item)
+            evidence: dict[str, Json] = {
+                "rule": "by hand",
+                "wrong": bound.wrong,
+                "compared": bound.compared,
+                "error_upper_bound": bound.rate,
+            }
+            await toolbox.set_state(item.version, state, reason, evidence)
         return [i for i in await toolbox.versions(name) if i.state == state]
 
     moved = _run(work)
@@ -248,6 +268,7 @@ async def _details(runtime: Runtime, item: StoredTool) -> dict[str, object]:
     tool = item.tool
     bound = await runtime.error_bound(item)
     counts = await runtime.store.evidence.counts(item.version)
+    live = await runtime.store.evidence.since_live(item.version) if item.state == "live" else None
     events = await runtime.store.toolbox.events(item.version)
     return {
         **_summary(item),
@@ -258,7 +279,8 @@ async def _details(runtime: Runtime, item: StoredTool) -> dict[str, object]:
         "checks": list(tool.verification.checks),
         "error_upper_bound": bound.rate,
         "cases_needed": bound.more_cases,
-        "evidence": {"right": counts.right, "wrong": counts.wrong, "abstained": counts.abstained},
+        "evidence": _stated(counts),
+        "since_live": None if live is None else _stated(live.get(item.version, Counts())),
         "events": [f"{e.at} {e.event} → {e.after}: {e.reason}" for e in events],
     }
 
@@ -270,9 +292,34 @@ def _print_details(detail: dict[str, object]) -> None:
     ]
     rows.append(("held out", f"{detail['held_out_passed']} of {detail['held_out']} right"))
     rows.append(("error at most", detail["error_upper_bound"]))
+    rows.append(("evidence", _counted(detail["evidence"])))
+    if detail["since_live"] is not None:
+        rows.append(("since live", _counted(detail["since_live"])))
     rows += [("event", event) for event in _texts(detail["events"])]
     table(f"{detail['name']}/{detail['shape']}", ("", ""), rows)
     print(detail["source"])
+
+
+def _stated(counts: Counts | None) -> dict[str, int] | None:
+    """Different questions by how they went; ``open``: in dispute, and nobody could be asked."""
+    if counts is None:
+        return None
+    return {
+        "right": counts.right,
+        "wrong": counts.wrong,
+        "open": counts.open,
+        "abstained": counts.abstained,
+        "failed": counts.failed,
+    }
+
+
+def _counted(value: object) -> str:
+    """What `_stated` states, for people."""
+    return ", ".join(f"{n} {how}" for how, n in value.items()) if isinstance(value, dict) else ""  # pyright: ignore[reportUnknownVariableType]
+
+
+def _told(counts: Counts | None) -> str:
+    return "" if counts is None else f"{counts.right} of {counts.compared}"
 
 
 def _texts(value: object) -> list[str]:

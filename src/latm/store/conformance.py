@@ -21,6 +21,7 @@ from latm.store.rows import (
     Money,
     Move,
     Result,
+    Standing,
     UsageRow,
     UsageSum,
 )
@@ -219,6 +220,28 @@ async def evidence_counts_a_case_once(store: Store) -> None:
     _expect(await store.evidence.counts(version) == counts, "a refused batch leaves nothing")
 
 
+async def a_version_makes_each_move_once(store: Store) -> None:
+    """However many tasks see the same evidence, one of them moves the version."""
+    version = (await store.toolbox.add(sample_tool(), "shadow")).version
+
+    def decide(standing: Standing) -> Move | None:
+        enough = len(standing.compared) >= 3 and standing.item.state == "shadow"
+        return Move(version, "live", "enough") if enough else None
+
+    shadow = [Comparison(version, question_digest(text), "right", "shadow") for text in "abcdd"]
+    found = await asyncio.gather(*(store.weigh(one, decide) for one in shadow))
+    _expect(sum(event is not None for event in found) == 1, "one moves it")
+    standing = await store.standing(version)
+    _expect(standing.item.state == "live", "and it is moved")
+    _expect([e.event for e in standing.events] == ["add", "promote"], "with one event")
+    _expect(len(standing.compared) == 4, "a shadow run that came to the same is nothing new")
+    audit = Comparison(version, question_digest("e"), "wrong", "audit", "got")
+    case = Case("e", "other")
+    await store.weigh(audit, lambda _: Move(version, "shadow", "wrong"), case)
+    _expect(await store.cases.of("word-sorting") == (case,), "the counterexample is kept")
+    _expect((await store.evidence.since_live(version))[version].wrong == 1, "since it went live")
+
+
 async def usage_adds_up_exactly(store: Store) -> None:
     cent, speck = Decimal("0.01"), Decimal("0.000000000001")
     rows = [
@@ -288,6 +311,7 @@ CHECKS: tuple[Check, ...] = (
     cases_are_kept_once_and_in_order,
     a_making_is_settled_wholly_or_not_at_all,
     evidence_counts_a_case_once,
+    a_version_makes_each_move_once,
     usage_adds_up_exactly,
     journal_gives_replies_back,
     many_tasks_write_at_once,

@@ -7,6 +7,7 @@ lower the error bound; once wrong, it stays wrong.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -16,8 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from latm.store.connection import Database
 from latm.store.rows import Comparison, Counts, OnRecord, Outcome, Source
 from latm.store.schema import comparison as comparisons
+from latm.store.schema import tool_event as events
 
 _BY_WEIGHT: tuple[Outcome, ...] = ("abstained", "failed", "open", "right", "wrong")
+_WEIGHT = sa.case(
+    {outcome: weight for weight, outcome in enumerate(_BY_WEIGHT)}, value=comparisons.c.outcome
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +71,11 @@ class Evidence:
         Parameters:
             sources: only comparisons from these; from all when none is named.
         """
-        weight = sa.case(
-            {outcome: weight for weight, outcome in enumerate(_BY_WEIGHT)},
-            value=comparisons.c.outcome,
-        )
         condition = comparisons.c.version == version
         if sources:
             condition &= comparisons.c.source.in_(sources)
         by_case = (
-            sa.select(sa.func.max(weight).label("weight"))
+            sa.select(sa.func.max(_WEIGHT).label("weight"))
             .where(condition)
             .group_by(comparisons.c.case_digest)
             .subquery()
@@ -83,6 +84,38 @@ class Evidence:
         async with self._database.read() as connection:
             found = {row[0]: row[1] for row in await connection.execute(query)}
         return Counts(**{_BY_WEIGHT[weight]: count for weight, count in found.items()})
+
+    async def since_live(self, version: str | None = None) -> dict[str, Counts]:
+        """How versions fared on different questions since they went live, shadow runs and
+        audits only; versions without any are left out.
+
+        Parameters:
+            version: this one alone.
+        """
+        c = comparisons.c
+        went = (
+            sa.select(events.c.version, sa.func.max(events.c.at).label("at"))
+            .where(events.c.after == "live")
+            .group_by(events.c.version)
+            .subquery()
+        )
+        later = (c.at >= went.c.at) & (c.source != "held_out")
+        if version is not None:
+            later &= c.version == version
+        by_case = (
+            sa.select(c.version, sa.func.max(_WEIGHT).label("weight"))
+            .join(went, went.c.version == c.version)
+            .where(later)
+            .group_by(c.version, c.case_digest)
+            .subquery()
+        )
+        keys = (by_case.c.version, by_case.c.weight)
+        query = sa.select(*keys, sa.func.count()).group_by(*keys)
+        found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        async with self._database.read() as connection:
+            for name, weight, count in await connection.execute(query):
+                found[name][_BY_WEIGHT[weight]] = count
+        return {name: Counts(**counted) for name, counted in found.items()}
 
     async def wrong(self, version: str) -> tuple[Comparison, ...]:
         """The comparisons that came out wrong, in order: cases for the next version."""
