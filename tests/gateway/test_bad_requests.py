@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -388,3 +389,20 @@ async def test_a_line_of_ten_megabytes_passes_on(running: Running, stub: RawUpst
     line = b"data: " + b"x" * 10_000_000 + b"\n\n"
     stub.script = chunked([line[n : n + 65_536] for n in range(0, len(line), 65_536)])
     assert (await running.post({**CHAT, "stream": True})).body == line
+
+
+# --- the table -------------------------------------------------------------------------
+
+
+def test_the_table_of_bad_requests_names_tests_that_exist() -> None:
+    here = Path(__file__).parent
+    root = here.parents[1]
+    page = (root / "docs/security.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(row.split("|")[1]) for row in rows] == list(range(1, 28))
+    for row in rows:
+        named = re.findall(r"`([\w/]+\.py)::(\w+)`", row)
+        assert named, row
+        for file, name in named:
+            source = ((root if "/" in file else here) / file).read_text(encoding="utf-8")
+            assert f"def {name}(" in source, f"{file} has no {name}"
