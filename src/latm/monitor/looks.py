@@ -3,7 +3,7 @@
 How the questions of a version went, in order, flows in; the newest planned `Look` flows
 out. Invariant: looks are planned by count alone, never by what the counts say, and the
 doubts of all of them add up to no more than the doubt that is allowed; so reading the
-bound again and again does not wear it out (docs/decisions/0013-trust.md).
+bound again and again does not wear it out (docs/decisions/0014-trust.md).
 """
 
 from __future__ import annotations
