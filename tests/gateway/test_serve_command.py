@@ -68,7 +68,8 @@ async def test_it_serves_until_it_is_told_to_stop_and_finishes_what_it_began(hom
         started = await asyncio.create_subprocess_exec(
             sys.executable, "-c", "from latm.cli import main; main()",
             "serve", "--upstream", stub.url, "--port", "0",
-            stderr=asyncio.subprocess.PIPE, env={**os.environ, "LATM_HOME": str(home)},
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "LATM_HOME": str(home), "LATM_MAKING": "false"},
         )  # fmt: skip
         assert started.stderr
         told = (await started.stderr.readline()).decode()

@@ -16,8 +16,8 @@ def dies_once(settings: Settings) -> None:
         file.write(f"{os.getpid()}\n")
     if len(started.read_text("utf-8").splitlines()) == 1:
         os._exit(3)
-    os.mkfifo(settings.home / "fifo")
-    (settings.home / "fifo").read_text("utf-8")
+    (settings.home / "alive").write_bytes(b".")
+    (settings.home / "never").read_bytes()
 
 
 def at_once(pause: float, lived: float) -> float:
@@ -35,10 +35,10 @@ def is_there(pid: int) -> bool:
 
 def test_a_process_that_dies_is_started_again_and_ends_with_its_keeper(tmp_path: Path) -> None:
     keeper = Keeper(load(home=tmp_path), dies_once, at_once)
+    os.mkfifo(tmp_path / "alive")
+    os.mkfifo(tmp_path / "never")
     keeper.start()
-    fifo = tmp_path / "fifo"
-    while not fifo.exists():
-        os.sched_yield()
+    assert (tmp_path / "alive").read_bytes() == b"."
     first, second = map(int, (tmp_path / "started").read_text("utf-8").split())
     assert first != second
     assert is_there(second)

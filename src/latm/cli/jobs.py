@@ -49,13 +49,11 @@ def list_(*, limit: int = 20, json: Flag = False) -> int:
     if not jobs:
         say("no jobs yet; 'latm serve' makes tools in the background of what it learns")
         return 0
-    columns = ("job", "state", "since", "node", "calls", "tokens", "cost", "why")
+    columns = ("job", "state", "calls", "tokens", "cost", "why")
     rows = [
         (
             job.id,
             job.state,
-            job.created_at,
-            job.node,
             spent[job.id].rows,
             spent[job.id].usage.total,
             dollars(spent[job.id].cost.usd),

@@ -123,6 +123,7 @@ def process_of(settings: Settings) -> None:
     lowered()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("latm.jobs").setLevel(logging.INFO)
     try:
         asyncio.run(_work(settings))
     except LatmError as error:
@@ -148,6 +149,7 @@ async def _work(settings: Settings) -> None:
 
     ended = threading.Event()
     threading.Thread(target=watch_parent, daemon=True).start()
+    _log.info("tools are made in the background by %s", settings.maker)
     try:
         await Worker(settings, recorded).run(stop)
     finally:

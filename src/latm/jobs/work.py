@@ -139,6 +139,7 @@ class Work:
 
     async def settle(self, job: str, task: Task, outcome: Outcome) -> None:
         """Put on record how the class stands; the replies of models are dropped."""
+        _log.info("job %s: %s, %s", job, outcome.result, outcome.reason)
         async with await Store.open(self.settings.database) as store:
             if task.kind == "make":
                 state = _STATES[outcome.result]
