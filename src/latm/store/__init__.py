@@ -4,8 +4,8 @@ Values of `latm.types` flow in and out. Invariant: what was verified, compared, 
 decided is only ever appended, and a tool's content never changes under its version.
 
 `Store.open` gives the repositories: ``toolbox`` (tools, states, events), ``cases``,
-``evidence``, ``usage`` and ``journal``. Dialects differ in `connection` only; any of them
-must pass `latm.store.conformance`.
+``evidence``, ``usage``, ``journal`` and ``observations``. Dialects differ in `connection`
+only; any of them must pass `latm.store.conformance`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -273,6 +274,34 @@ async def usage_adds_up_exactly(store: Store) -> None:
         )
 
 
+async def usage_is_told_bit_by_bit(store: Store) -> None:
+    def used(tenant: str | None, at: str) -> UsageRow:
+        return UsageRow("using", "tool", "c", cost_usd=Decimal(1), tenant=tenant, at=at)
+
+    _expect((await store.usage.news(0, since="2026")).sums == {}, "nothing at first")
+    old, new = "2025-12-31T23:59:59+00:00", "2026-01-01T00:00:00+00:00"
+    await store.usage.append([used("t", old), used("t", new), used(None, new)])
+    first = await store.usage.news(0, since="2026")
+    of_tenant = UsageGroup("using", "tool", "c", "t")
+    _expect(first.sums[of_tenant].rows == 2, "all rows")
+    _expect(first.since[of_tenant].rows == 1, "and apart those of a time")
+    _expect((await store.usage.news(first.last, since="2026")).sums == {}, "only what is new")
+    await store.usage.append([used("t", new)])
+    second = await store.usage.news(first.last, since="2026")
+    _expect(list(second.sums) == [of_tenant], "only what is new")
+    await store.usage.append([replace(used("t", new), request="r")])
+    _expect(("r",) in await store.usage.sums(["request"]), "by request")
+
+
+async def classes_with_tools_come_in_pages(store: Store) -> None:
+    await store.toolbox.add_all([(sample_tool(name), "live") for name in ("b", "a", "c")])
+    await store.toolbox.add(sample_tool("a", shape=1), "shadow")
+    gone = await store.toolbox.add(sample_tool("d"), "live")
+    await store.toolbox.set_state(gone.version, "retired", "of no use")
+    _expect(await store.toolbox.names(limit=2) == ["a", "b"], "each once, in order")
+    _expect(await store.toolbox.names(after="b", limit=2) == ["c"], "and the rest")
+
+
 async def journal_gives_replies_back(store: Store) -> None:
     reply = Reply(
         "text \u2028\ud800\0", "m:n", Usage(1, 0, 2), Decimal("0.000001230"), "list", "length"
@@ -313,6 +342,8 @@ CHECKS: tuple[Check, ...] = (
     evidence_counts_a_case_once,
     a_version_makes_each_move_once,
     usage_adds_up_exactly,
+    usage_is_told_bit_by_bit,
+    classes_with_tools_come_in_pages,
     journal_gives_replies_back,
     many_tasks_write_at_once,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0003"
+HEAD = "0004"
 """The migration that this code works with."""
 
 metadata = sa.MetaData()
@@ -108,4 +108,83 @@ journal = sa.Table(
     sa.Column("key", sa.String(96), primary_key=True),
     sa.Column("reply", sa.Text, nullable=False),
     sa.Column("at", sa.String(32), nullable=False),
+)
+
+# What stands around the questions of classes; its key covers the tenant, so none share one.
+request_context = sa.Table(
+    "request_context",
+    metadata,
+    sa.Column("fingerprint", sa.String(64), primary_key=True),
+    sa.Column("tenant", sa.String(48), nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("instructions", sa.Text, nullable=False),
+    sa.Column("form", sa.Text, nullable=False),
+    sa.Column("withheld", sa.BigInteger, nullable=False),
+    sa.Column("last_at", sa.String(32), nullable=False),
+)
+
+# Misses that belong to no class yet; a class takes the rows of its questions out of here.
+miss = sa.Table(
+    "miss",
+    metadata,
+    _number(),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cost_pico_usd", sa.BigInteger),
+    sa.Column("at", sa.String(32), nullable=False),
+    # A number is never given twice, though rows go: who reads on knows where it was.
+    sqlite_autoincrement=True,
+)
+
+request_class = sa.Table(
+    "request_class",
+    metadata,
+    _number(),
+    sa.Column("name", sa.String(48), nullable=False, unique=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("template", sa.Text, nullable=False),
+    # 'json', 'frame', 'value' or 'unstable'; null as long as too few answers are known.
+    sa.Column("form_kind", sa.String(16)),
+    sa.Column("form", sa.Text),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("requests", sa.BigInteger, nullable=False),
+    sa.Column("cases", sa.BigInteger, nullable=False),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cost_pico_usd", sa.BigInteger, nullable=False),
+    sa.Column("unpriced", sa.BigInteger, nullable=False),
+    sa.Column("first_at", sa.String(32), nullable=False),
+    sa.Column("last_at", sa.String(32), nullable=False),
+    sa.Index("request_class_by_fingerprint", "fingerprint"),
+)
+
+observation = sa.Table(
+    "observation",
+    metadata,
+    _number(),
+    sa.Column("class", sa.String(48), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    # How often the same question came, and how often with another answer.
+    sa.Column("seen", sa.BigInteger, nullable=False),
+    sa.Column("disputed", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
+    sa.UniqueConstraint("class", "digest", name="observation_once"),
+    sa.Index("observation_by_time", "at"),
+)
+
+# Who groups misses into classes: one process at a time, until the given time.
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("holder", sa.String(64), nullable=False),
+    sa.Column("until", sa.String(32), nullable=False),
 )

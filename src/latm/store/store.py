@@ -15,6 +15,7 @@ from latm.store.cases import CaseBook
 from latm.store.connection import Clock, Database, connect, damage, place_of, utc_now
 from latm.store.evidence import Evidence
 from latm.store.journal import Journal
+from latm.store.observations import Observations
 from latm.store.rows import (
     Comparison,
     Damage,
@@ -45,6 +46,7 @@ class Store:
     evidence: Evidence
     usage: UsageBook
     journal: Journal
+    observations: Observations
     place: str
     schema: str
     _database: Database
@@ -71,6 +73,7 @@ class Store:
             evidence=Evidence(database),
             usage=UsageBook(database),
             journal=Journal(database),
+            observations=Observations(database),
             place=database.shown,
             schema=HEAD,
             _database=database,

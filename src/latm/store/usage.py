@@ -121,8 +121,8 @@ def usage_values(row: UsageRow, now: str) -> dict[str, Any]:
         "input_tokens": row.usage.input,
         "cached_tokens": row.usage.cached_input,
         "output_tokens": row.usage.output,
-        "cost_pico_usd": _pico(row.cost_usd),
-        "avoided_pico_usd": _pico(row.avoided_usd),
+        "cost_pico_usd": pico_of(row.cost_usd),
+        "avoided_pico_usd": pico_of(row.avoided_usd),
         "at": row.at or now,
     }
 
@@ -144,12 +144,17 @@ def _sum(row: Sequence[int]) -> UsageSum:
     return UsageSum(
         count,
         Usage(tokens_in, cached, tokens_out),
-        Money(_usd(cost), count - cost_known),
-        Money(_usd(avoided), count - avoided_known),
+        Money(usd_of(cost), count - cost_known),
+        Money(usd_of(avoided), count - avoided_known),
     )
 
 
-def _pico(amount: Decimal | None) -> int | None:
+def pico_of(amount: Decimal | None) -> int | None:
+    """An amount of US dollars as an integer.
+
+    Raises:
+        InputError: it is negative, not finite or beyond 9 million dollars.
+    """
     if amount is None:
         return None
     if not amount.is_finite() or amount < 0 or amount > _MOST_USD:
@@ -157,5 +162,6 @@ def _pico(amount: Decimal | None) -> int | None:
     return int(amount.scaleb(_PICO, _EXACT).to_integral_value())
 
 
-def _usd(pico: int) -> Decimal:
+def usd_of(pico: int) -> Decimal:
+    """The amount of US dollars of an integer."""
     return Decimal(pico).scaleb(-_PICO, _EXACT)
