@@ -156,6 +156,12 @@ def parity(count: int = 60) -> list[Case]:
             "Add 2 to 70 pears",
             "It makes 72 pears",
         ),
+        (
+            [Case(f"Half of {n} in whole pears, rounded up", str((n + 1) // 2)) for n in range(60)],
+            "{0} / 2",
+            "Half of 71 in whole pears, rounded up",
+            "36",
+        ),
     ],
 )
 async def test_a_right_value_in_a_wrong_form_is_mended_without_another_call(

@@ -58,6 +58,9 @@ def _adapters(shape: Shape, values: Sequence[Json]) -> Iterator[_Adapter]:
     answer = shape.answer
     for helper in (normal.latm_text, normal.latm_number, normal.latm_list):
         yield _Adapter(helper)
+    if [slot.kind for slot in answer.slots] == ["integer"]:
+        for way in ("half up", "half even", "down", "up"):
+            yield _Adapter(normal.latm_rounded, (way,))
     if len(answer.slots) == 1:
         yield _Adapter(normal.latm_unframed, answer.literals)
         yield _Adapter(normal.latm_first)

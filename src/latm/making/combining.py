@@ -56,7 +56,12 @@ def distinctions(brief: Brief) -> Iterator[Distinction]:
                 if 2 <= len(groups) <= _MAX_GROUPS and min(map(len, groups.values())) >= MIN_GROUP:
                     kept = {key: tuple(members) for key, members in groups.items()}
                     found.append(Distinction(name, helper, kept))
-    return iter(sorted(found, key=lambda d: (d.helper is not normal.latm_count, len(d.groups))))
+    return iter(
+        sorted(
+            found,
+            key=lambda d: (d.helper is not normal.latm_count or "0" in d.groups, len(d.groups)),
+        )
+    )
 
 
 def by_cases(shape: Shape, trials: Sequence[Trial]) -> Draft | None:
@@ -87,7 +92,8 @@ def whole(trial: Trial, shape: Shape) -> Draft:
 
 def of_several_forms(shape: Shape) -> bool:
     """Whether the texts of an argument hold more or fewer numbers."""
-    return any(d.helper is normal.latm_count for d in distinctions(brief_of(shape)))
+    found = distinctions(brief_of(shape))
+    return any(d.helper is normal.latm_count and "0" not in d.groups for d in found)
 
 
 def part_of(brief: Brief, members: Sequence[int]) -> Brief:

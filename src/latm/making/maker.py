@@ -332,10 +332,13 @@ class _Search:
             for step in plan.steps(brief, [strategy], self.terms):
                 named = replace(step, strategy=f"{strategy.name} of a case")
                 for _, trial, usage in await self._tried([named]):
-                    if trial is not None:
-                        yield trial, named, usage
-                        if trial.passes_all:
-                            return
+                    if trial is None:
+                        continue
+                    form = adapted(trial) if self.terms.allow(parts.ADAPTERS) else None
+                    done = await run(self.executor, form) if form else trial
+                    yield done, named, usage
+                    if done.passes_all:
+                        return
 
     async def _repairs(self, brief: Brief) -> AsyncIterator[Candidate]:
         """The best partial candidate again, with its first failure."""

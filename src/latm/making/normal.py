@@ -69,6 +69,17 @@ def latm_number(value):
     return float(digits) if point and whole.isdigit() and rest.isdigit() else value
 
 
+def latm_rounded(value, way):
+    """A number as a whole one: the nearest, halves up or to even, or the one below or above."""
+    from math import ceil, floor  # noqa: PLC0415 - the source is shipped by itself
+
+    if type(value) is not float:
+        return value
+    if way == "half up":
+        return floor(value + 0.5)
+    return floor(value) if way == "down" else ceil(value) if way == "up" else round(value)
+
+
 def latm_list(value):
     """A tuple or the values of a dictionary as a list; one value as a list of it."""
     if isinstance(value, dict):

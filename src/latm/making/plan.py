@@ -201,7 +201,9 @@ def _viewed(brief: Brief, strategy: Strategy, terms: Terms) -> Brief | None:
         return brief
     if strategy.view in _PREPARED:
         view = through(strategy.view, brief.shape)
-        return None if view is None else _wanted(view, terms)
+        if view is None:
+            return brief if strategy.hint else None
+        return _wanted(view, terms)
     change = without_scenery if strategy.view == "focus" else as_text
     shape = change(brief.shape)
     if shape == brief.shape:

@@ -22,6 +22,7 @@ _DATE = re.compile(
 )
 _SMALL_VOCABULARY = 12
 _SHORT = 80
+_MOST_VERDICTS = 3
 _CODE_DIGITS = 9
 
 
@@ -74,7 +75,8 @@ def _texts(brief: Brief) -> bool:
 def _long_texts(brief: Brief) -> bool:
     """Whether an argument is text with marks or digits in it, more than a name."""
     return any(
-        isinstance(v, str) and re.search(r"\w[^\w\s]\w|\d|[^\w\s] ", v) for v in _leaves(brief)
+        isinstance(v, str) and re.search(r"\w[^\w\s]\w|\d|[^\w\s] |[a-z][A-Z]|_", v)
+        for v in _leaves(brief)
     )
 
 
@@ -104,10 +106,15 @@ def _decimals(brief: Brief) -> bool:
 
 
 def _ratios(brief: Brief) -> bool:
-    return all(
-        isinstance(e.wanted, str) and re.fullmatch(r"-?\d+/\d+|-?\d+", e.wanted)
-        for e in brief.examples
-    )
+    texts = [e.wanted for e in brief.examples if isinstance(e.wanted, str)]
+    ratios = [text for text in texts if re.fullmatch(r"-?\d+/\d+", text)]
+    return 2 * len(ratios) > len(brief.examples)
+
+
+def _verdicts(brief: Brief) -> bool:
+    """Whether the answers are few words that judge, such as yes and no."""
+    wanted = {repr(e.wanted) for e in brief.examples}
+    return len(wanted) <= _MOST_VERDICTS and all(type(e.wanted) is str for e in brief.examples)
 
 
 def _short(brief: Brief) -> bool:
@@ -141,6 +148,11 @@ PORTFOLIO = (
     Strategy("numbers", view="numbers", when=_texts),
     Strategy("rest", view="rest"),
     Strategy("dates", hint="Use the datetime module.", when=_dates),
+    Strategy(
+        "conditions",
+        hint="Check each condition on a line of its own, then combine them.",
+        when=_verdicts,
+    ),
     Strategy("examples", many=True, when=_short),
     Strategy("focus", view="focus"),
     Strategy("assertions", task=False),
@@ -151,6 +163,7 @@ PORTFOLIO = (
     Strategy(
         "check-digit",
         hint="Weigh the digits by position, sum them and take the remainder.",
+        view="rest",
         when=_codes,
     ),
     Strategy("regular-expression", hint="Extract with re, then compute.", when=_long_texts),
