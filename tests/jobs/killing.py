@@ -3,7 +3,8 @@
 Run as ``python -m tests.jobs.killing HOME POINT POINT …``: for each point a forked process
 works until it kills itself there, and then one works to the end. A point is a number, how
 many places that matter (around a reply, a line of the journal, a step of the job, …) the
-process passes before it dies, or the name of the place. All is loaded once, before forking.
+process passes before it dies, or the name of the place; at ``stop`` it is told to stop while
+a call is in the air. All is loaded once, before forking.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def cases() -> list[Case]:
 class CountingModel(ScriptedModel):
     """Writes down each call that it is really asked, and each reply that it has given."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, stop: asyncio.Event | None) -> None:
+        self.stop = stop
         self.asked_file, self.told_file = home / "asked", home / "told"
         super().__init__(self._script, name=MAKER, cost_usd=Decimal("0.001"))
 
@@ -52,6 +54,9 @@ class CountingModel(ScriptedModel):
 
     async def chat(self, request: ChatRequest) -> Reply:
         reply = await super().chat(request)
+        if self.stop:
+            self.stop.set()
+            await asyncio.get_running_loop().create_future()
         _append(self.told_file, repr(request))
         return reply
 
@@ -110,8 +115,10 @@ def work(home: Path, point: str) -> None:
         home=home, maker=MAKER, making_poll_seconds=0.2, max_tokens=50_000, making_cases=20
     )
     observed = ClassesInFile(home / "states", cases())
-    worker = Worker(settings, lambda _: observed, {MAKER: CountingModel(home)})
-    asyncio.run(worker.run(asyncio.Event(), once=True))
+    stop = asyncio.Event()
+    model = CountingModel(home, stop if point == "stop" else None)
+    worker = Worker(settings, lambda _: observed, {MAKER: model})
+    asyncio.run(worker.run(stop, once=True))
     _append(home / "deaths", f"ended after {deaths.passed}")
 
 

@@ -43,6 +43,8 @@ async def a_tool_with_a_counterexample(home: Path) -> None:
         await runtime.store.cases.add("doubling", [Case("What is twice 8, tell me?", "16")])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
 async def test_a_worker_in_the_foreground_mends_what_waits_and_ends(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +65,8 @@ async def test_a_worker_in_the_foreground_mends_what_waits_and_ends(
     assert "made" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
 async def test_the_maker_beside_the_gateway_ends_when_the_gateway_is_killed(home: Path) -> None:
     child = await asyncio.create_subprocess_exec(
         sys.executable, *MAIN, "serve", "--upstream", "http://127.0.0.1:9/v1", "--port", "0",
