@@ -102,6 +102,10 @@ class Runtime:
     @property
     def embedding(self) -> Embedding | None:
         """What finds the nearest class of a question; None where that is switched off."""
+        if self.settings.embedding == "minilm":
+            from latm.embedding.minilm import MiniLMNeighbours  # noqa: PLC0415 - an extra
+
+            return MiniLMNeighbours
         return WordNeighbours if self.settings.embedding == "words" else None
 
     async def flow(
