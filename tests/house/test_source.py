@@ -38,6 +38,9 @@ HOMES: dict[str, set[str]] = {
     "matplotlib": {"bench", "cli"},
     "reasoning_gym": {"bench"},
     "re2": {"templates", "induction"},
+    "numpy": {"embedding"},
+    "onnxruntime": {"embedding"},
+    "tokenizers": {"embedding"},
     "dbos": {"jobs"},
 }
 # The jail's child clears the environment before a tool runs; it reads nothing from it.

@@ -86,13 +86,14 @@ class Settings(BaseModel):
         default="local:qwen2.5-coder-0.5b",
         description="Light model that fills in a tool's arguments.",
     )
-    embedding: Literal["words", "off"] = Field(
+    embedding: Literal["words", "minilm", "off"] = Field(
         default="words",
         description=(
             "What finds the nearest class of a question that no template knows, for tools "
-            "without one; the light model judges it. `off`: such a question is a miss."
+            "without one; the light model judges it. `words`: by the words they share; `minilm`: "
+            "by meaning, needs the extra `semantic`; `off`: such a question is a miss."
         ),
-        examples=["off"],
+        examples=["minilm"],
     )
     upstream: ModelName | None = Field(
         default=None, description="Strong model for requests that no tool serves; none when absent."
