@@ -40,7 +40,6 @@ from latm.monitor.bound import cases_needed, upper_bound
 from latm.monitor.flow import Monitor
 from latm.monitor.rules import Rules
 from latm.monitor.sampler import Sampler
-from latm.monitor.seen import Upgrades
 from latm.monitor.watch import Route, Watch
 from latm.sandbox import Sandbox
 from latm.sandbox.engines import ENGINES, open_engines
@@ -142,11 +141,10 @@ class Runtime:
             semantic=semantic_of(dispatcher.served, self.embedding, user),
         )
 
-    async def monitor(self, upgrades: Upgrades | None = None, *, keeps: bool = True) -> Monitor:
+    async def monitor(self, *, keeps: bool = True) -> Monitor:
         """The flow that lets tools gain and lose trust; one is enough for a process.
 
         Args:
-            upgrades: is told of wrong answers.
             keeps: whether questions of clients may be stored as cases.
 
         Raises:
@@ -160,7 +158,6 @@ class Runtime:
             Rules(settings.max_error, settings.confidence, is_exercised),
             Sampler(settings.audit_share, settings.seed),
             Allowance(self.store, settings.audit_calls, settings.audit_usd, _clock),
-            upgrades,
             keeps,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -17,7 +17,6 @@ from latm.monitor.seen import Seen
 from latm.monitor.watch import Watch
 from latm.store import Store, StoredTool, ToolEvent
 from latm.types import (
-    Case,
     EngineName,
     Failed,
     Json,
@@ -104,25 +103,12 @@ def every_match(items: Sequence[StoredTool]) -> Callable[[str], Sequence[StoredT
 
 
 @dataclass(slots=True)
-class Wanted:
-    """Remembers which upgrades were asked for."""
-
-    heard: list[tuple[str, str, Case | None]] = field(
-        default_factory=list[tuple[str, str, Case | None]]
-    )
-
-    async def wanted(self, name: str, version: str, case: Case | None) -> None:
-        self.heard.append((name, version, case))
-
-
-@dataclass(slots=True)
 class World:
     """A store with one tool, and who watches it."""
 
     store: Store
     clock: Clock
     monitor: Monitor
-    upgrades: Wanted
     item: StoredTool
     sandbox: Sorting
 
@@ -164,7 +150,7 @@ async def world(
     exercised: bool = True,
 ) -> World:
     """A tool in a state, and a monitor that audits every answer."""
-    upgrades, sandbox = Wanted(), Sorting()
+    sandbox = Sorting()
     item = await store.toolbox.add(added or tool(), state)
     monitor = Monitor(
         store,
@@ -173,10 +159,9 @@ async def world(
         Rules(max_error, 0.95, lambda _: exercised),
         Sampler(floor, 0),
         Allowance(store, calls, usd, clock),
-        upgrades,
         keeps,
     )
-    return World(store, clock, monitor, upgrades, item, sandbox)
+    return World(store, clock, monitor, item, sandbox)
 
 
 def question(number: int) -> str:

@@ -132,17 +132,16 @@ async def test_a_dispute_can_be_settled_when_its_question_comes_again(
     assert await store.evidence.counts(w.item.version) == Counts(right=1)
 
 
-async def test_a_wrong_answer_in_shadow_is_kept_as_a_case_and_starts_an_upgrade(
+async def test_a_wrong_answer_in_shadow_is_kept_as_a_case_that_no_making_has_seen(
     store: Store, clock: Clock
 ) -> None:
     w = await world(store, clock)
     await w.upstream_says(question(0), WRONG, WRONG)
     case = Case(question(0), WRONG)
     assert await store.cases.of("sorting") == (case,)
-    assert w.upgrades.heard == [("sorting", w.item.version, case)]
+    assert await store.cases.sides("sorting") == {question_digest(case.question): None}
     await w.upstream_says(question(0), WRONG, WRONG)
-    assert len(w.upgrades.heard) == 1
-    assert (await store.usage.total()).rows == 1
+    assert (await store.usage.total()).rows == 1, "it is not disputed twice"
 
 
 async def test_what_holds_out_cases_barely_used_earns_its_place_by_traffic_alone(
@@ -211,7 +210,6 @@ async def test_a_tenants_question_does_not_become_a_case_of_a_class_that_others_
     asked = seen(question(1), again=answers(WRONG, WRONG), tenant=tenant, fingerprint=fingerprint)
     assert await w.monitor.audit(asked, w.item.version, right(question(1))) is not None
     assert len(await store.cases.of("sorting")) == kept
-    assert [case is not None for *_, case in w.upgrades.heard] == [bool(kept)]
 
 
 # --- live ------------------------------------------------------------------------------
@@ -238,7 +236,7 @@ async def test_a_wrong_answer_that_breaks_the_bound_demotes_at_once(
     assert await w.state() == "shadow"
     case = Case(question(99), WRONG)
     assert await store.cases.of("sorting") == (case,)
-    assert w.upgrades.heard == [("sorting", w.item.version, case)]
+    assert await store.cases.sides("sorting") == {question_digest(case.question): None}
 
 
 async def test_a_reference_that_takes_its_word_back_demotes_nobody(
@@ -249,7 +247,7 @@ async def test_a_reference_that_takes_its_word_back_demotes_nobody(
     assert await w.tool_said(text, WRONG, right(text), right(text)) is None
     assert await w.tool_said(text, WRONG, right(text), "something else") is None
     assert await w.state() == "live"
-    assert w.upgrades.heard == []
+    assert await store.cases.of("sorting") == ()
 
 
 async def test_a_reference_that_is_cut_off_or_fails_is_no_evidence(
@@ -279,7 +277,7 @@ async def test_with_enough_evidence_one_wrong_answer_leaves_the_bound_whole(
         await w.tool_said(question(n), right(question(n)))
     assert await w.tool_said(question(99), WRONG, WRONG) is None
     assert await w.state() == "live"
-    assert len(w.upgrades.heard) == 1
+    assert len(await store.cases.of("sorting")) == 1
 
 
 async def test_a_tool_is_demoted_when_asked_again_what_it_answers_wrongly(

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 
 from latm.errors import LatmError
@@ -19,7 +19,7 @@ from latm.gateway.asking import Asking
 from latm.gateway.observing import Observed, Observer, heard
 from latm.models import Model
 from latm.monitor.flow import Monitor
-from latm.monitor.seen import Seen, Upgrades
+from latm.monitor.seen import Seen
 from latm.runtime import Runtime, opened
 from latm.settings import Settings
 from latm.using.gate import Asked
@@ -37,7 +37,6 @@ class Trusting:
     """An observer before another one, and the task behind it.
 
     Attributes:
-        upgrades: makes what is told of wrong answers, over the store that is open.
         keeps: whether questions of clients may be stored.
         left_out: requests that there was no room for.
     """
@@ -46,7 +45,6 @@ class Trusting:
     asking: Asking
     models: Mapping[str, Model] = field(default_factory=dict[str, Model])
     then: Observer | None = None
-    upgrades: Callable[[Runtime], Upgrades] | None = None
     keeps: bool = True
     left_out: int = 0
     _waiting: deque[Observed] = field(default_factory=deque[Observed])
@@ -80,8 +78,7 @@ class Trusting:
                 # Engines are not opened before there is a tool.
                 if await runtime.store.toolbox.revision() == 0:
                     continue
-                upgrades = self.upgrades(runtime) if self.upgrades else None
-                monitor = await runtime.monitor(upgrades, keeps=self.keeps)
+                monitor = await runtime.monitor(keeps=self.keeps)
             try:
                 await self.take(monitor, seen)
             except LatmError as error:

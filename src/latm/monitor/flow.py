@@ -4,7 +4,7 @@
     a tool answered   → sampler → the reference is asked   → compared ─┤
                                                                       ▼
           right · disagreement → judge (majority of three) → evidence → rules → state
-                                                              └ wrong: counterexample, upgrade
+                                                              └ wrong: counterexample → making
 
 What was asked and answered flows in, evidence and moves of the lifecycle flow out.
 Invariants: the client has its answer before anything here begins; a broken sandbox, a
@@ -24,7 +24,7 @@ from latm.monitor.allowance import Allowance
 from latm.monitor.judge import ruled
 from latm.monitor.rules import Rules
 from latm.monitor.sampler import Sampler
-from latm.monitor.seen import Seen, Source, Upgrades
+from latm.monitor.seen import Seen, Source
 from latm.monitor.watch import Watch
 from latm.store import Comparison, Decide, Outcome, Store, StoredTool, ToolEvent
 from latm.types import Case, Origin
@@ -46,7 +46,6 @@ class Monitor:
     rules: Rules
     sampler: Sampler
     allowance: Allowance
-    upgrades: Upgrades | None = None
     keeps: bool = True
 
     async def shadow(self, seen: Seen, reference: str) -> tuple[ToolEvent, ...]:
@@ -120,10 +119,7 @@ class Monitor:
         if ruling.mark != "wrong":
             return await self._weigh(compared, self.rules.promotion)
         case = self._case(item, seen, ruling.answer, source)
-        event = await self._weigh(compared, self.rules.demotion, case)
-        if self.upgrades is not None:
-            await self.upgrades.wanted(item.tool.name, item.version, case)
-        return event
+        return await self._weigh(compared, self.rules.demotion, case)
 
     async def _weigh(
         self, compared: Comparison, decide: Decide, case: Case | None = None
@@ -138,7 +134,10 @@ class Monitor:
     def _case(
         self, item: StoredTool, seen: Seen, answer: str | None, source: Source
     ) -> Case | None:
-        """The counterexample, where it may be kept: no tenant's question in a shared class."""
+        """The counterexample, where it may be kept: no tenant's question in a shared class.
+
+        A case that no making has seen is what starts an upgrade.
+        """
         shared = not item.tool.fingerprint and seen.tenant
         if answer is None or shared or not self.keeps:
             return None

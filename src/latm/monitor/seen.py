@@ -1,6 +1,6 @@
-"""What the monitor is told of a request, and whom it tells of a wrong answer.
+"""What the monitor is told of a request.
 
-Values and one Protocol; nothing flows in. Invariant: how the reference is asked again is
+Values only; nothing flows in. Invariant: how the reference is asked again is
 the caller's business, who alone has the client's whole request and the right to repeat it.
 """
 
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
-from latm.types import Case, Reply
+from latm.types import Reply
 
 Source: TypeAlias = Literal["shadow", "audit"]
 Reference: TypeAlias = Callable[[], Awaitable[Reply]]
@@ -33,14 +33,3 @@ class Seen:
     fingerprint: str
     bare: bool
     again: Reference | None = None
-
-
-class Upgrades(Protocol):
-    """Starts the mending of a class whose tool was found wrong."""
-
-    async def wanted(self, name: str, version: str, case: Case | None) -> None:
-        """A version is wrong; on this case, where the right answer is known and may be kept.
-
-        May come more than once for one version; the case is in the store already.
-        """
-        ...
