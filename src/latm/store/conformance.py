@@ -23,6 +23,7 @@ from latm.store.rows import (
     Move,
     Result,
     Standing,
+    UsageGroup,
     UsageRow,
     UsageSum,
 )
