@@ -16,7 +16,8 @@ from latm.gateway.keys import new_key
 from latm.settings import Price, Settings
 from latm.store import Store, UsageRow
 from latm.store.conformance import sample_tool
-from latm.types import Purpose, Usage
+from latm.store.observed import Born, Context, Grouping, Miss
+from latm.types import Purpose, Slot, Template, Usage
 
 from .harness import Got, RawUpstream, Running, gateway, http, store_sorting, until_ready, upstream
 
@@ -203,9 +204,50 @@ async def test_lists_come_in_pages(home: Path, running: Running) -> None:
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", "9" * 5000, "%F0%9F%98%80", "1;DROP"])
 async def test_a_page_is_bounded(running: Running, limit: str) -> None:
-    for path in ("tools", "ledger"):
+    for path in ("tools", "ledger", "classes"):
         got = await running.get(f"/latm/{path}.json?limit={limit}", **ADMIN)
         assert got.status == 400
+
+
+# --- classes ---------------------------------------------------------------------------
+
+
+async def test_classes_are_listed_with_what_they_cost_the_busiest_first(
+    home: Path, running: Running
+) -> None:
+    context = Context("f" * 64, "team-a", "gpt-4o")
+    slot = Slot("n", "integer")
+    async with await Store.open(Settings(home=home).database) as store:
+        observations = store.observations
+        asked = [("add 1", "rare"), ("take 1", "busy"), ("take 2", "busy"), ("tell me", "")]
+        await observations.record(
+            [
+                Miss(context.fingerprint, question, "7", Usage(10, 0, 2), Decimal("0.01"))
+                for question, _ in asked
+            ],
+            [context],
+        )
+        assert await observations.take("a test", 60)
+        waiting = await observations.waiting(0, 10)
+        named = {one.number: name for one, (_, name) in zip(waiting, asked, strict=True) if name}
+        born = tuple(
+            Born(name, context.fingerprint, Template((f"{word} ", ""), (slot,)))
+            for name, word in (("rare", "add"), ("busy", "take"))
+        )
+        await observations.settle("a test", Grouping(born, joined=named), 100)
+    page = body(await running.get("/latm/classes.json?limit=1", **ADMIN))
+    (busy,) = page["classes"]
+    assert (busy["name"], busy["requests"], busy["tenant"]) == ("busy", 2, "team-a")
+    assert busy["spent"] == {"usd": "0.02", "known_usd": "0.02", "unknown": 0}
+    assert busy["tokens"] == {"input": 20, "cached": 0, "output": 4}
+    assert busy["template"].startswith("take ")
+    assert page["waiting"] == 1
+    after = page["next"]
+    rest = body(await running.get(f"/latm/classes.json?after={after}", **ADMIN))
+    assert [found["name"] for found in rest["classes"]] == ["rare"]
+    assert rest["next"] is None
+    for wrong in ("x", "-1", "9" * 40):
+        assert (await running.get(f"/latm/classes.json?after={wrong}", **ADMIN)).status == 400
 
 
 # --- ledger ----------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from latm.ledger import Account, accounts
 from latm.runtime import Runtime
 from latm.settings import Settings
 from latm.store import Money, Store, StoredTool, UsageSum
+from latm.store.observed import RequestClass
 from latm.types import Json, State
 
 ROOT = "/latm"
@@ -59,6 +60,7 @@ class Admin:
         return [
             self._route("/metrics", self._metrics),
             self._route(f"{ROOT}/ledger.json", self._ledger),
+            self._route(f"{ROOT}/classes.json", self._classes),
             self._route(f"{ROOT}/tools.json", self._tools),
             self._route(f"{ROOT}/tools/{{name}}.json", self._tool),
             self._route(f"{ROOT}/tools/{{name}}/promote", self._moving("live"), "POST"),
@@ -116,6 +118,25 @@ class Admin:
                 "next": following,
                 "waiting": self.books.waiting,
                 "lost": self.books.lost,
+            }
+        )
+
+    # --- classes -----------------------------------------------------------------------
+
+    async def _classes(self, request: Request) -> Response:
+        """Those with the most requests first; ``after`` is a place in this order."""
+        page = Page.of(request)
+        classes = await self._store.observations.classes()
+        start = _number(page.after or "0", 0, 10**9, "after")
+        shown = classes[start : start + page.limit]
+        behind = start + len(shown)
+        recorded = await self._store.observations.recorded()
+        return _json(
+            {
+                "classes": [_class(each) for each in shown],
+                "next": str(behind) if behind < len(classes) else None,
+                "waiting": recorded.waiting,
+                "withheld": recorded.withheld,
             }
         )
 
@@ -206,18 +227,21 @@ class Page:
         Raises:
             InputError: the limit is no number from 1 to `MOST`.
         """
-        limit = request.query_params.get("limit", str(_PAGE))
-        if not (limit.isascii() and limit.isdecimal() and len(limit) <= 4):
-            raise InputError(f"limit={limit[:20]!r} is not a number from 1 to {MOST}")
-        if not 1 <= int(limit) <= MOST:
-            raise InputError(f"limit={limit!r} is not a number from 1 to {MOST}")
-        return cls(request.query_params.get("after", ""), int(limit))
+        limit = _number(request.query_params.get("limit", str(_PAGE)), 1, MOST, "limit")
+        return cls(request.query_params.get("after", ""), limit)
 
     def cut(self, names: list[str]) -> tuple[list[str], str | None]:
         """The names on this page, of a sorted list, and where the next page starts."""
         rest = [name for name in names if name > self.after]
         found = rest[: self.limit]
         return found, found[-1] if len(rest) > self.limit else None
+
+
+def _number(text: str, least: int, most: int, name: str) -> int:
+    fits = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+    if not fits or not least <= int(text) <= most:
+        raise InputError(f"{name}={text[:20]!r} is not a number from {least} to {most}")
+    return int(text)
 
 
 class Move(BaseModel):
@@ -288,6 +312,25 @@ def _money(money: Money) -> dict[str, Json]:
 def _usd(amount: Decimal | None) -> str | None:
     """Text, because a binary fraction would not be the same amount."""
     return None if amount is None else f"{amount.normalize():f}"
+
+
+def _class(found: RequestClass) -> dict[str, Json]:
+    return {
+        "name": found.name,
+        "tenant": found.context.tenant,
+        "model": found.context.model,
+        "fingerprint": found.context.fingerprint,
+        "template": "".join(pieces(found.template)),
+        "form": found.form_kind,
+        "state": found.state,
+        "reason": found.reason,
+        "requests": found.requests,
+        "cases": found.cases,
+        "tokens": _tokens(found.spent),
+        "spent": _money(found.spent.cost),
+        "first_at": found.first_at,
+        "last_at": found.last_at,
+    }
 
 
 def _summary(item: StoredTool) -> dict[str, Json]:
