@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from latm.cases import question_digest
 from latm.embedding import Embedding
@@ -101,11 +102,8 @@ class Runtime:
     @property
     def embedding(self) -> Embedding | None:
         """What finds the nearest class of a question; None where that is switched off."""
-        if self.settings.embedding == "minilm":
-            from latm.embedding.minilm import MiniLMNeighbours  # noqa: PLC0415 - an extra
-
-            return MiniLMNeighbours
-        return WordNeighbours if self.settings.embedding == "words" else None
+        name = self.settings.embedding
+        return None if name == "off" else embedding_of(name)
 
     async def flow(
         self,
@@ -329,6 +327,15 @@ async def opened(
 
 
 # --- adapters --------------------------------------------------------------------------
+
+
+def embedding_of(name: Literal["words", "minilm"]) -> Embedding:
+    """The embedding of a name in the settings."""
+    if name == "words":
+        return WordNeighbours
+    from latm.embedding.minilm import MiniLMNeighbours  # noqa: PLC0415 - an extra
+
+    return MiniLMNeighbours
 
 
 def _open_model(name: str, settings: Settings) -> Model:

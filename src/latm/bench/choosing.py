@@ -19,6 +19,7 @@ from typing import Literal
 from latm.bench.families import Family
 from latm.bench.families.paper import paper
 from latm.bench.toolsets import Item, tool_of
+from latm.embedding import Embedding
 from latm.embedding.words import WordNeighbours
 from latm.errors import InputError
 from latm.induction import induce
@@ -96,14 +97,19 @@ def run(
             yield _sum(Choice("known", stage, handful), splits)
 
 
-def run_half(families: Sequence[Family], handful: int = HANDFULS[0], seed: int = 1) -> list[Choice]:
+def run_half(
+    families: Sequence[Family],
+    embedding: Embedding = WordNeighbours,
+    handful: int = HANDFULS[0],
+    seed: int = 1,
+) -> list[Choice]:
     """Every other family is known, and then the others; those with too few cases are left out."""
     tasks: list[_Task] = []
     for family in families:
         with suppress(InputError):
             tasks.append(_task(family, handful, seed, handful + _TESTS))
     halves = [(tasks, tasks[0::2]), (tasks, tasks[1::2])]
-    return [_sum(Choice("half", stage, handful), halves) for stage in STAGES]
+    return [_sum(Choice("half", stage, handful), halves, embedding) for stage in STAGES]
 
 
 def _task(family: Family, handful: int, seed: int, count: int) -> _Task:
@@ -126,14 +132,17 @@ def tools_of(name: str, cases: Sequence[Case]) -> list[Tool]:
     ]
 
 
-def _sum(empty: Choice, splits: Sequence[tuple[Sequence[_Task], Sequence[_Task]]]) -> Choice:
+_Splits = Sequence[tuple[Sequence[_Task], Sequence[_Task]]]
+
+
+def _sum(empty: Choice, splits: _Splits, embedding: Embedding = WordNeighbours) -> Choice:
     """All tasks' questions, asked of the known tasks' tools."""
     counts: dict[str, int] = dict.fromkeys(
         ("known", "unknown", "right", "wrong_tool", "false_misses", "false_hits"), 0
     )
     for tasks, known in splits:
         names = {task.name for task in known}
-        found = _routes(empty.stage, known, tasks)
+        found = _routes(empty.stage, known, tasks, embedding)
         for task in tasks:
             for name in found[task.name]:
                 counts["known" if task.name in names else "unknown"] += 1
@@ -147,12 +156,12 @@ def _sum(empty: Choice, splits: Sequence[tuple[Sequence[_Task], Sequence[_Task]]
 
 
 def _routes(
-    stage: Stage, known: Sequence[_Task], tasks: Sequence[_Task]
+    stage: Stage, known: Sequence[_Task], tasks: Sequence[_Task], embedding: Embedding
 ) -> Mapping[str, list[str | None]]:
     """For each task's questions the class that they got to, or None."""
     dispatcher = Dispatcher(tool for task in known for tool in task.tools)
     # Never asked: it stands for the light model, without which nothing is looked for.
-    near = Semantic(dispatcher.served, WordNeighbours, ScriptedModel([]))
+    near = Semantic(dispatcher.served, embedding, ScriptedModel([]))
 
     def route(question: str) -> str | None:
         found = dispatcher.route(question)

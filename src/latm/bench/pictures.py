@@ -101,7 +101,7 @@ def draw_dispatch(scales: Sequence[Scale], path: Path) -> Path:
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("tools")
-    axes.set_ylabel("p50 of a question, microseconds (dotted: no tool is its)")
+    axes.set_ylabel("p50, microseconds (dotted: has no tool)")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=7)
     return _saved(figure, axes, path)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -28,7 +28,7 @@ from latm.cli.output import print_json, progress, say, table
 from latm.errors import InputError
 from latm.identity import canonical_json
 from latm.making.parts import PARTS
-from latm.runtime import opened
+from latm.runtime import embedding_of, opened
 from latm.settings import Settings, load
 from latm.using.dispatcher import Dispatcher
 from latm.using.flow import Flow
@@ -248,6 +248,7 @@ def dispatch(
     sizes: str = "100,1000,10000",
     kinds: str | None = None,
     rounds: int = 20,
+    embedding: Literal["words", "minilm"] = "words",
     json: Flag = False,
 ) -> int:
     """Time finding a tool among many; try the dispatcher on the paper's six tasks, no model asked.
@@ -267,6 +268,8 @@ def dispatch(
         Of the sets of tools, separated by commas; all when absent.
     rounds
         How often each question is asked.
+    embedding
+        What finds the nearest class among the families; minilm needs the extra semantic.
     json
         Print one JSON object.
     """
@@ -282,7 +285,7 @@ def dispatch(
         say(f"{scale.kind}: {scale.tools} tools, {scale.hit_us:.0f} µs a question")
         scales.append(scale)
     say("choosing among classes; this takes a minute or two")
-    choices = choosing.run_half(every_family())
+    choices = choosing.run_half(every_family(), embedding_of(embedding))
     choices += choosing.run(shared) if shared else ()
     text = f"{dispatch_bench.table(scales)}\n{choosing.table(choices)}"
     out.mkdir(parents=True, exist_ok=True)

@@ -25,8 +25,7 @@ MOST_SHARED = 64
 MOST_WORDS = 2000
 """Of a text; what comes after them is not looked at."""
 BAR = Bar(0.35, 0.05)
-"""Measured over the families of `latm bench making`, half of them unknown
-(docs/benchmarks.md)."""
+"""By `latm bench dispatch`, where half of the families are unknown (docs/benchmarks.md)."""
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _UNKNOWN = 0.5
