@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from latm.jobs.classes import ClassState, Observed
+from latm.jobs.classes import Observed
 from latm.making.demand import DAY, Traffic
+from latm.store.observed import ClassState
 from latm.types import Case
 
 FINGERPRINT = "f" * 64

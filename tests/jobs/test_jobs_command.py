@@ -58,7 +58,7 @@ async def test_a_worker_in_the_foreground_mends_what_waits_and_ends(
         assert await store.cases.undealt() == {}
     (job,) = listed(str(home / "jobs.db"))
     assert (job.id, job.state, job.node) == ("upgrade-doubling-1", "made", "w1")
-    assert await asyncio.to_thread(run, ["jobs", "list", "--json"]) == 0
+    assert await asyncio.to_thread(run, ["jobs", "--json"]) == 0
     (shown,) = json.loads(capsys.readouterr().out)["jobs"]
     assert (shown["id"], shown["calls"], shown["cost_usd"]) == ("upgrade-doubling-1", 0, 0)
     assert await asyncio.to_thread(run, ["jobs"]) == 0

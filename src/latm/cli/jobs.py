@@ -27,11 +27,10 @@ Flag = Annotated[bool, Parameter(negative=())]
 
 
 @app.default
-@app.command(name="list")
 def list_(*, limit: int = 20, json: Flag = False) -> int:
     """List the newest jobs with their states and what they took so far.
 
-    Example: latm jobs list
+    Example: latm jobs
 
     Parameters
     ----------

@@ -6,16 +6,18 @@ Invariant: the part that records, and the parts that make, know each other by th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
 
 from latm.making.demand import Traffic
 from latm.store import Store
-from latm.types import Case
-
-ClassState: TypeAlias = Literal["open", "making", "made", "refused"]
-"""open: may be made · making: a job is at it · made: has tools · refused: no tool could be made."""
+from latm.store.connection import utc_now
+from latm.store.observations import Observations
+from latm.store.observed import ClassState, RequestClass
+from latm.types import Case, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +53,47 @@ class Classes(Protocol):
         ...
 
 
-class NothingObserved:
-    """No observed classes: only what is in the toolbox can be mended."""
+@dataclass(frozen=True, slots=True)
+class RecordedClasses:
+    """The classes that the gateway has recorded."""
+
+    observations: Observations
+    now: Callable[[], datetime] = utc_now
 
     async def ready(self) -> Sequence[Observed]:
-        return ()
+        """See `Classes`."""
+        return [self._seen(one) for one in await self.observations.classes(toolable=True)]
 
     async def observed(self, name: str) -> Observed | None:
-        del name
-        return None
+        """See `Classes`."""
+        found = await self.observations.get(name)
+        return None if found is None else self._seen(found)
 
     async def cases_of(self, name: str) -> Sequence[Case]:
-        del name
-        return ()
+        """See `Classes`; a question that came back with another answer is no case."""
+        kept = await self.observations.kept(name)
+        origin = Origin("observed")
+        return [Case(one.question, one.answer, origin) for one in kept if not one.disputed]
 
     async def set_state(self, name: str, state: ClassState, reason: str) -> None:
-        del name, state, reason
+        """See `Classes`."""
+        await self.observations.set_state(name, state, reason)
+
+    def _seen(self, found: RequestClass) -> Observed:
+        since = datetime.fromisoformat(found.first_at)
+        usd = found.spent.cost.usd
+        each = max(1, found.requests)
+        traffic = Traffic(
+            found.name,
+            found.cases,
+            found.requests,
+            (self.now() - since).total_seconds(),
+            Decimal(found.spent.usage.total) / each,
+            None if usd is None else usd / each,
+        )
+        return Observed(traffic, found.context.fingerprint)
 
 
 def recorded(store: Store) -> Classes:
     """The classes that the gateway has recorded in a store."""
-    del store
-    return NothingObserved()
+    return RecordedClasses(store.observations)

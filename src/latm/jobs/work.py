@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from latm.cases import question_digest
 from latm.errors import InputError, OperationError, UnknownNameError
-from latm.jobs.classes import Classes, ClassState
+from latm.jobs.classes import Classes
 from latm.jobs.job import Brief, Outcome, Result, Task
 from latm.making.commission import Commission
 from latm.making.report import MakeReport
@@ -23,6 +23,7 @@ from latm.models import Model
 from latm.runtime import Runtime, opened
 from latm.settings import Settings
 from latm.store import Store, StoredTool
+from latm.store.observed import ClassState
 from latm.types import Case
 
 _log = logging.getLogger(__name__)
