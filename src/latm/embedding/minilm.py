@@ -4,8 +4,8 @@ Groups of texts flow in, the nearest groups of a text flow out. Invariants: the 
 the words of the model are the very files that were measured, or nothing is loaded; none of
 the code that comes with them is run; nothing is fetched.
 
-It understands paraphrases, which `words` does not, at 15 to 50 ms a text
-(docs/benchmarks.md). A group is as like a text as its nearest text is.
+It understands paraphrases, which `words` does not, and is far slower; on requests that come
+in a form it is no better (docs/benchmarks.md). A group is as like a text as its nearest text is.
 """
 
 from __future__ import annotations
