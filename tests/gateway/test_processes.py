@@ -25,7 +25,11 @@ from .harness import RawUpstream, Running, http, listening_port, upstream
 pytestmark = pytest.mark.slow
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "temperature": 1}
-SAID: dict[str, object] = {"model": "m", "choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 10}}
+SAID: dict[str, object] = {
+    "model": "m",
+    "choices": [],
+    "usage": {"prompt_tokens": 90, "completion_tokens": 10},
+}
 PRICES = json.dumps({"openai:m": {"input": "1", "output": "1"}})
 COST = Decimal("0.0001")
 
