@@ -31,6 +31,7 @@ from latm.gateway.charging import Charging
 from latm.gateway.handler import Gateway
 from latm.gateway.insight import Insight
 from latm.gateway.keys import Keys, is_loopback
+from latm.gateway.learning import Learning
 from latm.gateway.logs import JsonLog
 from latm.gateway.metrics import Metrics, Now
 from latm.gateway.observing import Observer
@@ -116,9 +117,15 @@ def build(settings: Settings, parts: Parts = _PARTS) -> ASGIApp:
     spans = Spans(tracer, settings.upstream_url or "", settings.serve_texts) if tracer else None
     key = settings.upstream_key
     charging = Charging(serving.prices)
-    trusting = Trusting(
-        settings, Asking(upstream, charging), parts.models or {}, then=parts.observer
+    learning = Learning(
+        settings,
+        charging,
+        secrets.token_hex(12),
+        parts.now,
+        parts.poll_seconds,
+        then=parts.observer,
     )
+    trusting = Trusting(settings, Asking(upstream, charging), parts.models or {}, then=learning)
     gateway = Gateway(
         upstream,
         serving,
@@ -156,6 +163,7 @@ def build(settings: Settings, parts: Parts = _PARTS) -> ASGIApp:
                 asyncio.create_task(serving.run(stop)),
                 asyncio.create_task(books.run(stop)),
                 asyncio.create_task(trusting.run(stop)),
+                asyncio.create_task(learning.run(stop)),
                 asyncio.create_task(_share(metrics, parts.poll_seconds, stop)),
             ]
             with lines:

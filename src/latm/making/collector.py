@@ -191,10 +191,11 @@ class Collector:
     ) -> _Class | None:
         """The class that grows by questions, if one template can be both."""
         texts = [one.question for one in members]
-        shared = corner.likely.shared(keys_of_template(template))
+        keys = keys_of_template(template)
+        shared = corner.likely.shared(keys)
         likely = sorted(shared, key=lambda name: (-shared[name], name))[:_CANDIDATES]
         for one in (self._classes[name] for name in likely):
-            if one.loose:
+            if one.loose or 2 * shared[one.name] < min(len(keys), len(one.keys)):
                 continue
             both = (*one.sample, *texts)
             found = self._induce(both)[:1]

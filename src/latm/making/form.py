@@ -80,10 +80,16 @@ class Form:
         return TypeAdapter(cls).validate_json(written)
 
 
-def form_of(pairs: Sequence[tuple[str, str]]) -> Form | None:
-    """The form of the answers to questions; None as long as they are too few."""
-    if len(pairs) < LEAST:
+def form_of(pairs: Sequence[tuple[str, str]], disputed: int = 0) -> Form | None:
+    """The form of the answers to questions; None as long as they are too few.
+
+    Args:
+        disputed: how many more questions were answered in two ways.
+    """
+    if len(pairs) + disputed < LEAST:
         return None
+    if len(pairs) < _SHARE * (len(pairs) + disputed):
+        return Form("unstable", "the same question is answered in other words each time")
     answers = [answer for _, answer in pairs]
     looks = Counter[Look](map(_look, answers))
     look = max(looks, key=looks.__getitem__)

@@ -15,6 +15,8 @@ _MOST_REPEATS = 64
 _LIKE = 0.2
 _SHARED = 3
 """So many words and pairs have to be the same, and this share of the shorter question's."""
+_NEAR = 0.5
+"""Less like it than this share of what the nearest one is, a question is of another class."""
 
 
 @dataclass(slots=True)
@@ -91,4 +93,5 @@ class Pool:
             if count >= _SHARED
         ]
         found.sort(key=lambda one: (-one[0], one[1]))
-        return [self._items[question] for share, question in found[:most] if share >= _LIKE]
+        least = max(_LIKE, _NEAR * found[0][0]) if found else _LIKE
+        return [self._items[question] for share, question in found[:most] if share >= least]

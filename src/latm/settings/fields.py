@@ -25,9 +25,14 @@ TenantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
 KeyHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+RedactionName = Literal["card", "email", "iban", "phone", "secret"]
+
+
 def _listed(value: object) -> object:
     """A comma list as a list; anything else as it is."""
-    return value.split(",") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return value.split(",") if value else []
 
 
 def _base_url(value: str) -> str:
@@ -200,6 +205,34 @@ class Settings(BaseModel):
         default=(),
         description="Parts of the search for a tool that are switched off, for measurements.",
         examples=["known,samples"],
+    )
+    record: bool = Field(
+        default=True,
+        description=(
+            "Keep the questions that the gateway's upstream answered, with their answers: what "
+            "tools are made from. `false` keeps none, so nothing is learnt."
+        ),
+        examples=["false"],
+    )
+    record_days: float = Field(
+        default=30.0,
+        gt=0,
+        description="How long recorded questions are kept, in days.",
+        examples=[30],
+    )
+    record_cases: int = Field(
+        default=500, ge=10, description="Different recorded questions of a class that are kept."
+    )
+    record_classes: int = Field(
+        default=2000, ge=1, description="Classes without tools that are kept."
+    )
+    redact: Annotated[tuple[RedactionName, ...], BeforeValidator(_listed)] = Field(
+        default=("card", "secret"),
+        description=(
+            "A question or answer that holds one of these is not kept at all: `card` numbers, "
+            "`email` addresses, `iban`, `phone` numbers, and what looks like a `secret`."
+        ),
+        examples=["card,secret,email,phone"],
     )
     making: bool = Field(
         default=True,

@@ -62,7 +62,7 @@ class Observations:
         """Put misses on record, to be grouped; all or none.
 
         Parameters:
-            contexts: of fingerprints that may be new.
+            contexts: of fingerprints that may be new, or were not heard of for long.
             withheld: how many misses of a fingerprint were not to be kept.
 
         Raises:
@@ -73,6 +73,8 @@ class Observations:
             for start in range(0, len(contexts), _BATCH):
                 rows = [_context_row(one, now) for one in contexts[start : start + _BATCH]]
                 await connection.execute(insert_new(request_context, rows))
+                these = request_context.c.fingerprint.in_([row["fingerprint"] for row in rows])
+                await connection.execute(request_context.update().where(these).values(last_at=now))
             if misses:
                 await connection.execute(miss.insert(), [row_of(one, now) for one in misses])
             for fingerprint, count in (withheld or {}).items():
@@ -100,6 +102,10 @@ class Observations:
         now = self._database.now()
         values = {"name": _LEASE, "holder": holder, "until": self._until(seconds)}
         free = sa.and_(lease.c.name == _LEASE, lease.c.until < now)
+        held = sa.select(sa.func.count()).where(lease.c.name == _LEASE, lease.c.until >= now)
+        async with self._database.read() as connection:
+            if await connection.scalar(held):
+                return False
         async with self._database.write() as connection:
             await connection.execute(lease.delete().where(free))
             return (await connection.execute(insert_new(lease, [values]))).rowcount > 0
@@ -109,6 +115,10 @@ class Observations:
         mine = (lease.c.name == _LEASE) & (lease.c.holder == holder)
         mine &= lease.c.until >= self._database.now()
         values = {"until": self._until(seconds)}
+        half = self._until(seconds / 2)
+        async with self._database.read() as connection:
+            if await connection.scalar(sa.select(lease.c.until).where(mine, lease.c.until > half)):
+                return True
         async with self._database.write() as connection:
             held = await connection.execute(lease.update().where(mine).values(values))
         return held.rowcount > 0
@@ -140,7 +150,8 @@ class Observations:
             if await connection.scalar(held) != holder:
                 return None
             for born in grouping.born:
-                await connection.execute(request_class.insert().values(_class_row(born, now)))
+                # One that was out of sight, and is found again, is there already.
+                await connection.execute(insert_new(request_class, [_class_row(born, now)]))
             for name, template in grouping.grown.items():
                 await connection.execute(_of(name).values(template=_written(template)))
             cases = await join(connection, grouping.joined, most)
