@@ -28,11 +28,11 @@ def answered(text: str, finish: str = "stop", **message: object) -> Step:
 
 
 def streamed(text: str, *, whole: bool = True) -> Step:
-    parts = [
+    parts: list[Body] = [
         {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None},
         {"index": 0, "delta": {}, "finish_reason": "stop"},
     ]
-    chunks = [{"id": "c", "model": "gpt-4o", "choices": [part]} for part in parts]
+    chunks: list[Body] = [{"id": "c", "model": "gpt-4o", "choices": [part]} for part in parts]
     events = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
     return chunked([*events, b"data: [DONE]\n\n"] if whole else events[:1])
 
@@ -197,9 +197,11 @@ async def test_other_instructions_make_another_class(tmp_path: Path) -> None:
     async with learning(tmp_path, adder) as (running, store):
         for question in sums(1, 8):
             for told in ("Answer with a number.", "Answer in words."):
-                body = asks(question)
-                turns = [{"role": "system", "content": told}, *body["messages"]]  # type: ignore[misc]
-                await running.post({**body, "messages": turns})
+                turns = [
+                    {"role": "system", "content": told},
+                    {"role": "user", "content": question},
+                ]
+                await running.post(asks(question, messages=turns))
         found = await until_grouped(store, 16)
         assert {one.context.instructions for one in found} == {
             "Answer with a number.",

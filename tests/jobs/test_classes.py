@@ -11,6 +11,7 @@ import pytest
 from latm.jobs.classes import RecordedClasses, recorded
 from latm.jobs.job import Brief, Task
 from latm.jobs.work import Work
+from latm.making.form import Form
 from latm.models.scripted import ScriptedModel
 from latm.settings import load
 from latm.store import Store
@@ -37,7 +38,7 @@ async def observe(store: Store, misses: list[Miss]) -> None:
     waiting = await book.waiting(0, 10_000)
     joined = {one.number: "doubling" for one in waiting}
     await book.settle("me", Grouping((Born("doubling", KEY, DOUBLING),), joined=joined), 400)
-    await book.set_form("doubling", "value", "{}")
+    await book.set_form("doubling", "value", Form("value", "integer", "bare").written())
 
 
 async def test_what_a_class_costs_and_how_often_it_comes_is_what_was_observed(home: Path) -> None:

@@ -61,7 +61,9 @@ async def joined(
 
 
 async def test_a_class_tells_what_its_questions_took(store: Store) -> None:
-    cases = await joined(store, [missed("add 3 4"), missed("add 1 6"), missed("add 3 4")], born=True)
+    cases = await joined(
+        store, [missed("add 3 4"), missed("add 1 6"), missed("add 3 4")], born=True
+    )
 
     assert cases == {"adding": 2}
     (found,) = await store.observations.classes()
@@ -92,6 +94,7 @@ async def test_another_answer_to_the_same_question_is_a_dispute(store: Store) ->
 async def test_what_is_kept_is_bounded_and_does_not_depend_on_the_order(store: Store) -> None:
     questions = [f"add {n} {n + 1}" for n in range(400)]
     await joined(store, [missed(q) for q in questions], "one", 50, born=True)
+    cases: dict[str, int] | None = None
     for start in range(0, 400, 80):
         part = [missed(q) for q in reversed(questions)][start : start + 80]
         cases = await joined(store, part, "other", 50, born=start == 0)

@@ -26,6 +26,7 @@ _COMMANDS = {
     'Example: latm ask "Sort the following words alphabetically: List: pear fig apple"',
     "serve": "Answer OpenAI-compatible requests: by tools, or else by the upstream.\n\n"
     "Example: latm serve --upstream https://api.openai.com/v1",
+    "classes": "Classes of requests that were observed behind the gateway.",
     "jobs": "Makings in the background: list them, or work on them here.",
     "tools": "List, show, verify, promote, retire and import tools.",
     "models": "List, fetch and verify the embedded models.",

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from latm.making.demand import Traffic
+from latm.making.form import Form
 from latm.store import Store
 from latm.store.connection import utc_now
 from latm.store.observations import Observations
@@ -70,10 +71,12 @@ class RecordedClasses:
         return None if found is None else self._seen(found)
 
     async def cases_of(self, name: str) -> Sequence[Case]:
-        """See `Classes`; a question that came back with another answer is no case."""
-        kept = await self.observations.kept(name)
+        """See `Classes`; what was answered in two ways, or not in the class's form, is no case."""
+        found, kept = await self.observations.get(name), await self.observations.kept(name)
+        form = Form.of(found.form) if found and found.form else None
+        of_form = [one for one in kept if form is None or not form.stable or form.fits(one.answer)]
         origin = Origin("observed")
-        return [Case(one.question, one.answer, origin) for one in kept if not one.disputed]
+        return [Case(one.question, one.answer, origin) for one in of_form if not one.disputed]
 
     async def set_state(self, name: str, state: ClassState, reason: str) -> None:
         """See `Classes`."""
