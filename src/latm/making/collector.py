@@ -198,9 +198,11 @@ class Collector:
             if one.loose or 2 * shared[one.name] < min(len(keys), len(one.keys)):
                 continue
             both = (*one.sample, *texts)
-            found = self._induce(both)[:1]
-            whole = [c.template for c in found if len(c.members) == len(both)]
-            if whole and (grown := whole[0]) is not None and _says_enough(grown):
+            found = self._induce(both)
+            grown = found[0].template if len(found[0].members) == len(both) else None
+            # What is fixed in both, and not the same, is what tells them apart.
+            most = max(len(one.template.slots), len(template.slots))
+            if grown is not None and len(grown.slots) <= most and _says_enough(grown):
                 self._grow(corner, one, grown, texts)
                 return one
         return None
