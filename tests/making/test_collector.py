@@ -277,7 +277,7 @@ def filler(count: int) -> list[Known]:
 @pytest.mark.parametrize("kind", ["hits", "noise", "new"])
 def test_what_a_miss_costs_does_not_grow_with_the_number_of_classes(kind: str) -> None:
     questions = {
-        "hits": [f"What is the dam bam lum of {n} and 4?" for n in range(60)],
+        "hits": [f"What is the bar bam bur of {n} and 4?" for n in range(60)],
         "noise": [f"{text} ({n})" for n in range(5) for text in ONE_OFFS],
         "new": [f"What is the greatest common divisor of {n} and {n + 6}?" for n in range(60)],
     }[kind]
