@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -58,7 +59,7 @@ def test_a_key_may_be_absent_or_null() -> None:
     assert found.fits('{"id": 9}')
 
 
-MIXED = {
+MIXED: dict[str, Callable[[int], str]] = {
     "now bare, now a sentence": lambda n: str(n) if n % 2 else f"I would say that it is {n}.",
     "JSON and not": lambda n: json.dumps({"n": n}) if n % 2 else str(n),
     "JSON of two schemas": lambda n: json.dumps({"n": n} if n % 2 else {"value": [n], "x": "y"}),

@@ -28,6 +28,10 @@ from latm.using.gate import Asked
 MOST_WAITING = 2000
 MOST_BODY = 128 * 1024
 """Bytes; a larger answer is none that a tool gives."""
+MOST_BYTES = 32 * 1024 * 1024
+"""Bytes of requests and answers that wait."""
+MOST_RECORDED = 20_000
+"""Misses on record that nobody has grouped; more are left out."""
 _BATCH = 200
 _MOST_KNOWN = 10_000
 _KNOWN_SECONDS = 86_400.0
@@ -59,6 +63,7 @@ class Learning:
     left_out: int = 0
     withheld: int = 0
     _waiting: deque[Observed] = field(default_factory=deque[Observed])
+    _bytes: int = 0
     _known: OrderedDict[str, float] = field(default_factory=OrderedDict[str, float])
 
     @property
@@ -71,9 +76,11 @@ class Learning:
             self.then.observe(seen)
         if not self.settings.record or not _may_teach(seen):
             return
-        if len(self._waiting) >= MOST_WAITING:
+        size = _size(seen)
+        if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             self.left_out += 1
             return
+        self._bytes += size
         self._waiting.append(seen)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -110,9 +117,12 @@ class Learning:
         """
         while self._waiting:
             batch = [self._waiting[n] for n in range(min(_BATCH, len(self._waiting)))]
-            await self._record(store, batch)
+            if await store.observations.backlog() >= MOST_RECORDED:
+                self.left_out += len(batch)
+            else:
+                await self._record(store, batch)
             for _ in batch:
-                self._waiting.popleft()
+                self._bytes -= _size(self._waiting.popleft())
 
     async def _record(self, store: Store, batch: list[Observed]) -> None:
         redaction = Redaction(self.settings.redact)
@@ -180,6 +190,10 @@ def _may_teach(seen: Observed) -> bool:
         and not seen.opted_out
         and len(seen.body) <= MOST_BODY
     )
+
+
+def _size(seen: Observed) -> int:
+    return len(seen.body) + (len(seen.call.body) if seen.call else 0)
 
 
 def _context(seen: Observed, fingerprint: str, redaction: Redaction) -> Context:

@@ -8,14 +8,16 @@ killed or loses its lease leaves nothing half done, and the next one goes on.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from latm.induction.slots import vague
 from latm.making.collector import SAMPLE, Bounds, Collector, Known
 from latm.making.form import LEAST, form_of
 from latm.store import Store
-from latm.store.observed import Born
+from latm.store.observed import Born, Grouping, RequestClass
 
 _BATCH = 200
 _LEASE_SECONDS = 60.0
@@ -23,6 +25,8 @@ _COMPARED = 60
 """Answers that are compared for form."""
 _GROWTH = 1.5
 _PRUNE_SECONDS = 3600.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -81,7 +85,14 @@ class Gathering:
             return False
         self._last = misses[-1].number
         # Aligning texts takes a while; requests are answered meanwhile.
-        grouping = await asyncio.to_thread(self._collector.take, misses)
+        try:
+            grouping = await asyncio.to_thread(self._collector.take, misses)
+        except Exception:  # noqa: BLE001 - edge of a task: one odd question must not end it
+            _log.exception("%d misses are dropped: they cannot be grouped", len(misses))
+            grouping = Grouping(gone=tuple(one.number for one in misses))
+            await observations.settle(self.holder, grouping, self.most)
+            self._collector = None
+            return True
         cases = await observations.settle(self.holder, grouping, self.most)
         if cases is None:
             self._collector = None
@@ -100,7 +111,7 @@ class Gathering:
                 Born(one.name, one.context.fingerprint, one.template),
                 samples.get(one.name, ()),
                 kept=one.state in ("making", "made"),
-                loose=one.form_kind == "unstable" or one.state == "refused",
+                loose=_may_be_several(one),
             )
             # Those with the most requests come last: they stay.
             for one in reversed(await store.observations.classes())
@@ -119,3 +130,10 @@ class Gathering:
             return
         await store.observations.set_form(name, form.kind, form.written())
         collector.loosen(name, loose=not form.stable)
+
+
+def _may_be_several(one: RequestClass) -> bool:
+    """Whether a class is perhaps several in one: its answers say so, or that no tool came of it."""
+    if one.form_kind == "unstable":
+        return True
+    return one.state == "refused" and any(map(vague, one.template.slots))

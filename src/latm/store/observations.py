@@ -128,6 +128,11 @@ class Observations:
         async with self._database.write() as connection:
             await connection.execute(lease.delete().where(lease.c.holder == holder))
 
+    async def backlog(self) -> int:
+        """How many misses belong to no class yet."""
+        async with self._database.read() as connection:
+            return await connection.scalar(sa.select(sa.func.count()).select_from(miss)) or 0
+
     async def waiting(self, after: int, limit: int) -> tuple[Miss, ...]:
         """Misses in the order they came, behind a number."""
         query = sa.select(miss).where(miss.c.number > after).order_by(miss.c.number).limit(limit)
