@@ -48,6 +48,7 @@ async def running(home: Path, stub: RawUpstream) -> AsyncGenerator[Running]:
         serve_keys={"team-a": HASH},
         serve_admin_key=ADMIN_HASH,
         prices=PRICES,
+        record=False,  # the tests put on record what they look at
     ) as started:
         await until_ready(started, "1 tools serve")
         yield started

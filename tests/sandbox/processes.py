@@ -1,10 +1,15 @@
-"""What processes and descriptors this process has, read from outside of any sandbox."""
+"""What processes and descriptors this process has, read from outside of any sandbox.
+
+Python's own helper (`multiprocessing.resource_tracker`), which any earlier test may have
+started and which lives as long as this process, does not count.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 
@@ -17,7 +22,8 @@ def children(pid: int | None = None) -> list[int]:
             found += map(int, (task / "children").read_text().split())
         except FileNotFoundError:
             continue  # the thread ended meanwhile
-    return found
+    tracker = getattr(resource_tracker, "_resource_tracker")._pid  # noqa: B009
+    return [child for child in found if child != tracker]
 
 
 def descendants(pid: int | None = None) -> list[int]:
