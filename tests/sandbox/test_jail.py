@@ -121,8 +121,11 @@ async def test_queued_calls_are_answered_by_a_fresh_zygote(jail: JailSandbox) ->
 
 
 async def test_jail_that_no_longer_obeys_is_replaced(jail: JailSandbox) -> None:
-    for pid in descendants():
-        os.kill(pid, signal.SIGSTOP)
+    stopped: set[int] = set()
+    while fresh := {*descendants()} - stopped:  # one may have been forked while we looked
+        for pid in fresh:
+            os.kill(pid, signal.SIGSTOP)
+        stopped |= fresh
     outcome = await jail.run(IDENTITY, [1], Limits(wall_seconds=0.1))
     assert isinstance(outcome, Failed)
     assert outcome.kind == "timeout"
