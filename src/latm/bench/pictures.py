@@ -13,6 +13,7 @@ from typing import Any
 
 from latm.bench.dispatch import Scale
 from latm.bench.made import GROUPS, Row
+from latm.bench.stream import Row as Stretch
 from latm.bench.toolsets import KINDS
 from latm.errors import InputError
 from latm.ledger import Rates, break_even, cost_curve
@@ -103,6 +104,30 @@ def draw_dispatch(scales: Sequence[Scale], path: Path) -> Path:
     axes.set_xlabel("tools")
     axes.set_ylabel("p50, microseconds (dotted: has no tool)")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=7)
+    return _saved(figure, axes, path)
+
+
+def draw_stream(rows: Sequence[Stretch], path: Path) -> Path:
+    """Draw what tools answer of a stream, and what it costs, as it goes on.
+
+    Raises:
+        InputError: the extra for pictures is not installed.
+    """
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(7.2, 4.0), layout="constrained")
+    ends = [row.first + row.requests - 1 for row in rows]
+    shares = [100 * row.hit_rate for row in rows]
+    costs = [100 * float(row.usd / row.alone_usd) if row.alone_usd else 0.0 for row in rows]
+    axes.plot(ends, shares, marker="o", label="toolable requests answered by tools")
+    axes.plot(ends, costs, marker="s", label="cost, upstream and maker, of upstream only")
+    wrong = [(end, row.wrong) for end, row in zip(ends, rows, strict=True) if row.wrong]
+    axes.scatter([end for end, _ in wrong], [0] * len(wrong), marker="x", color="C3")
+    for end, count in wrong:
+        axes.annotate(f"{count} wrong", (end, 0), xytext=(0, 6), textcoords="offset points")
+    axes.set_xlabel("requests")
+    axes.set_ylabel("percent")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="center right", frameon=False)
     return _saved(figure, axes, path)
 
 

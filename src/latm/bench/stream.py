@@ -281,8 +281,7 @@ async def serving(plan: Plan, stub: Stub) -> AsyncGenerator[str]:
 
 
 def _environment(plan: Plan, stub: Stub) -> dict[str, str]:
-    """Nothing of the caller's own settings gets in."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("LATM_")}
+    """All that the gateway's process sees: nothing of the caller's own settings gets in."""
     chosen = {
         "home": str(plan.home),
         "maker": plan.maker,
@@ -293,7 +292,8 @@ def _environment(plan: Plan, stub: Stub) -> dict[str, str]:
         "making_poll_seconds": "0.2",
         "audit_calls": str(plan.audit_calls),
     }
-    return kept | {f"LATM_{name.upper()}": text for name, text in chosen.items()}
+    variables = {f"LATM_{name.upper()}": text for name, text in chosen.items()}
+    return {"PATH": os.defpath, **variables}
 
 
 def settings_of(plan: Plan, stub: Stub) -> Settings:

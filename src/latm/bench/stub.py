@@ -143,7 +143,7 @@ async def listens(stub: Stub) -> AsyncGenerator[Stub]:
         stub.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         server = uvicorn.Server(configured(Starlette(routes=routes)))
         task = asyncio.create_task(server.serve(sockets=[bound]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
         try:
             yield stub

@@ -24,6 +24,7 @@ from latm.bench.families import Family, family
 from latm.bench.families import families as every_family
 from latm.bench.pictures import draw_dispatch, draw_making
 from latm.bench.toolsets import KINDS
+from latm.cli.bench_stream import stream
 from latm.cli.output import print_json, progress, say, table
 from latm.errors import InputError
 from latm.identity import canonical_json
@@ -33,7 +34,8 @@ from latm.settings import Settings, load
 from latm.using.dispatcher import Dispatcher
 from latm.using.flow import Flow
 
-app = App(name="bench", help="Measure: dispatch, making, sandbox, solve, tasks.")
+app = App(name="bench", help="Measure: dispatch, making, sandbox, solve, stream, tasks.")
+app.command(stream)
 
 Flag = Annotated[bool, Parameter(negative=())]
 

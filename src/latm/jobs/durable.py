@@ -136,6 +136,8 @@ def listed(location: str) -> tuple[Job, ...]:
         finally:
             client.destroy()
     except Exception as error:
+        if "no such table" in str(error):  # somebody is about to lay it out
+            return ()
         raise _unusable(location, error) from error
     return tuple(map(_job, found))
 
